@@ -1,0 +1,1 @@
+"""Trunkline: routable pod addresses on your own VLANs, realised on OVN and Open vSwitch."""
