@@ -17,7 +17,6 @@ import httpx2
 import msgspec
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
-from lightkube.core.exceptions import ConfigError
 
 from trunkline.adapters.kube import errors, events, resources
 from trunkline.adapters.kube.resources import Resource
@@ -62,7 +61,7 @@ class Kube:
             config = KubeConfig.from_file(str(kubeconfig)).get()
             assert config is not None
             params = ConnectionParams(timeout=_TIMEOUT, trust_env=False).httpx_params(config)
-        except (ConfigError, msgspec.ValidationError, OSError, KeyError, AssertionError, TypeError) as error:
+        except Exception as error:  # whatever a malformed file makes lightkube stumble over
             problem = problems.Problem(
                 code=KUBECONFIG, object=f"kubeconfig {kubeconfig}", found=errors.cut(repr(error))
             )
