@@ -1,0 +1,1 @@
+"""The CNI program that a container runtime starts: `plugin.py`, one file that stands alone."""

@@ -1,0 +1,147 @@
+"""Network interfaces: make a pair, look one up, change it, remove it.
+
+Source: linux/if_link.h, linux/veth.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from pathlib import Path
+
+import msgspec
+
+from trunkline.adapters.netlink import message
+from trunkline.adapters.netlink.connection import Connection
+
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+IFF_UP = 0x1
+
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 4, 18, 28
+_IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
+_VETH_INFO_PEER = 1
+
+_INFO = struct.Struct("=BxHiII")
+"""struct ifinfomsg: family, device type, index, flags, mask of the flags that change."""
+
+
+class Link(msgspec.Struct, frozen=True):
+    """One interface as the kernel reports it."""
+
+    index: int
+    name: str
+    mac: str
+    mtu: int
+    up: bool
+    kind: str = ""
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """The far end of a veth pair: born inside the namespace open as `namespace_fd`, under its final name."""
+
+    name: str
+    mac: str
+    namespace_fd: int
+
+
+def create_veth(kernel: Connection, name: str, peer: Peer, mtu: int) -> None:
+    """Make a veth pair in one step: the near end here and up, the far end in its namespace and down.
+
+    Raises:
+        OSError: EEXIST when either name is taken.
+    """
+    far = (
+        _INFO.pack(0, 0, 0, 0, 0)
+        + message.text(_IFLA_IFNAME, peer.name)
+        + message.attribute(_IFLA_ADDRESS, mac_bytes(peer.mac))
+        + message.number(_IFLA_MTU, mtu)
+        + message.number(_IFLA_NET_NS_FD, peer.namespace_fd)
+    )
+    body = (
+        _INFO.pack(0, 0, 0, IFF_UP, IFF_UP)
+        + message.text(_IFLA_IFNAME, name)
+        + message.number(_IFLA_MTU, mtu)
+        + message.nested(
+            _IFLA_LINKINFO,
+            message.text(_IFLA_INFO_KIND, "veth"),
+            message.nested(_IFLA_INFO_DATA, message.attribute(_VETH_INFO_PEER, far)),
+        )
+    )
+    kernel.request(RTM_NEWLINK, message.NLM_F_CREATE | message.NLM_F_EXCL, body)
+
+
+def find(kernel: Connection, name: str) -> Link | None:
+    """The interface called `name`, if there is one."""
+    try:
+        return parse(kernel.get(RTM_GETLINK, _INFO.pack(0, 0, 0, 0, 0) + message.text(_IFLA_IFNAME, name)))
+    except OSError as error:
+        if error.errno == errno.ENODEV:
+            return None
+        raise
+
+
+def listed(kernel: Connection) -> list[Link]:
+    """Every interface of the namespace."""
+    return [parse(body) for body in kernel.dump(RTM_GETLINK, _INFO.pack(0, 0, 0, 0, 0))]
+
+
+def up_request(index: int) -> tuple[int, int, bytes]:
+    """The request that brings an interface up, for a batch."""
+    return RTM_NEWLINK, 0, _INFO.pack(0, 0, index, IFF_UP, IFF_UP)
+
+
+def change(kernel: Connection, index: int, *, up: bool | None = None, mtu: int = 0, mac: str = "") -> None:
+    """Change what is given of an interface.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    flags, mask = (0, 0) if up is None else (IFF_UP if up else 0, IFF_UP)
+    body = _INFO.pack(0, 0, index, flags, mask)
+    if mtu:
+        body += message.number(_IFLA_MTU, mtu)
+    if mac:
+        body += message.attribute(_IFLA_ADDRESS, mac_bytes(mac))
+    kernel.request(RTM_NEWLINK, 0, body)
+
+
+def remove(kernel: Connection, name: str) -> bool:
+    """Remove an interface (of a pair, both ends); False when it was gone already."""
+    try:
+        kernel.request(RTM_DELLINK, 0, _INFO.pack(0, 0, 0, 0, 0) + message.text(_IFLA_IFNAME, name))
+    except OSError as error:
+        if error.errno == errno.ENODEV:
+            return False
+        raise
+    return True
+
+
+def parse(body: bytes) -> Link:
+    """The interface in an RTM_NEWLINK body."""
+    _family, _type, index, flags, _mask = _INFO.unpack_from(body)
+    found = message.attributes(body[_INFO.size :])
+    info = message.attributes(found.get(_IFLA_LINKINFO, b""))
+    return Link(
+        index=index,
+        name=_string(found.get(_IFLA_IFNAME, b"")),
+        mac=found.get(_IFLA_ADDRESS, b"").hex(":"),
+        mtu=struct.unpack("=I", found.get(_IFLA_MTU, bytes(4)))[0],
+        up=bool(flags & IFF_UP),
+        kind=_string(info.get(_IFLA_INFO_KIND, b"")),
+    )
+
+
+def mac_bytes(mac: str) -> bytes:
+    """A MAC address written with colons, as six bytes."""
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def set_sysctl(key: str, value: int) -> None:
+    """Write a network setting of the calling thread's namespace ("ipv4/conf/eth0/accept_redirects"), if it exists."""
+    path = Path("/proc/sys/net", key)
+    if path.exists():
+        path.write_text(f"{value}\n")
+
+
+def _string(value: bytes) -> str:
+    return value.rstrip(b"\0").decode()
