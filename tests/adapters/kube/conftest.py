@@ -51,12 +51,12 @@ class UnrulyServer:
         await self._note("BOOKMARK", {"kind": "Pod", "metadata": {}})
 
     async def cut(self) -> None:
-        """Break every running watch in the middle of a line; return when all are broken."""
+        """Break the running watch in the middle of a line, as soon as there is one; return when it is broken."""
         async with self._changed:
+            await self._changed.wait_for(lambda: self.streams)
             self.cuts += 1
             self._changed.notify_all()
-        while self.streams:
-            await asyncio.sleep(0)
+            await self._changed.wait_for(lambda: not self.streams)
 
     async def _note(self, kind: str, pod: dict) -> None:
         async with self._changed:
@@ -77,12 +77,17 @@ class UnrulyServer:
         return StreamingResponse(self._stream(since), media_type="application/json")
 
     async def _stream(self, since: int):
-        self.streams += 1
+        await self._count_streams(+1)
         try:
             async for line in self._lines(since):
                 yield line
         finally:
-            self.streams -= 1
+            await self._count_streams(-1)
+
+    async def _count_streams(self, step: int) -> None:
+        async with self._changed:
+            self.streams += step
+            self._changed.notify_all()
 
     async def _lines(self, since: int):
         cuts = self.cuts
@@ -92,7 +97,8 @@ class UnrulyServer:
             return
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._last > since or self.cuts > cuts)
+                while self._last <= since and self.cuts == cuts:
+                    await self._changed.wait()
             for version, kind, pod in self.events:
                 if version > since:
                     yield json.dumps({"type": kind, "object": pod}) + "\n"
@@ -121,7 +127,7 @@ async def kube(server, tmp_path):
     config = uvicorn.Config(server.app(), port=0, log_level="critical", lifespan="off")
     running = uvicorn.Server(config)
     task = asyncio.create_task(running.serve())
-    while not running.started:
+    while not running.started:  # noqa: ASYNC110 - uvicorn has nothing to wait for
         await asyncio.sleep(0.01)
     port = running.servers[0].sockets[0].getsockname()[1]
     kubeconfig = tmp_path / "kubeconfig"
@@ -129,7 +135,6 @@ async def kube(server, tmp_path):
     async with Kube.connect(kubeconfig, field_manager="tests") as client:
         yield client
     running.should_exit = running.force_exit = True
-    await server.cut()
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
