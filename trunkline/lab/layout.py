@@ -1,0 +1,114 @@
+"""Which interfaces and switch ports follow from a topology.  Pure: nothing here touches the machine.
+
+Switch ports are named for the host at the other end (`node-01`, or `node-01-eth0` when it has several links to the
+switch), so that a capture on a port reads like the picture.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import IPv4Interface
+
+import msgspec
+
+from trunkline.kit import ids
+from trunkline.lab.topology import Host, Link, Topology
+
+IFNAMSIZ = 15
+"""Bytes in a Linux interface name, the closing NUL left out (linux/if.h)."""
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """A switch port: `untagged` and `tagged` are VLAN numbers; a `trunk` carries all of them tagged."""
+
+    switch: str
+    name: str
+    untagged: int | None = None
+    tagged: tuple[int, ...] = ()
+    trunk: bool = False
+
+
+class Interface(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine's end of a link."""
+
+    host: str
+    name: str
+    mtu: int
+    address: IPv4Interface | None = None
+
+
+class Cable(msgspec.Struct, frozen=True):
+    """What joins two switch ports, or a machine's interface and a switch port."""
+
+    near: Interface | Port
+    far: Port
+    mtu: int
+
+
+def cables(drawn: Topology) -> tuple[Cable, ...]:
+    """Every cable of the topology."""
+    return (*_host_cables(drawn), *_trunks(drawn))
+
+
+def ports(drawn: Topology, switch: str) -> tuple[Port, ...]:
+    """The ports of one switch."""
+    ends = (end for cable in cables(drawn) for end in (cable.near, cable.far) if isinstance(end, Port))
+    return tuple(port for port in ends if port.switch == switch)
+
+
+def interfaces(drawn: Topology, host: str) -> tuple[Interface, ...]:
+    """The interfaces of one machine."""
+    nears = (cable.near for cable in cables(drawn))
+    return tuple(end for end in nears if isinstance(end, Interface) and end.host == host)
+
+
+def port_of(drawn: Topology, host: str, interface: str) -> Port:
+    """The switch port that a machine's interface is plugged into.
+
+    Raises:
+        KeyError: the machine has no such interface.
+    """
+    for cable in cables(drawn):
+        if isinstance(cable.near, Interface) and (cable.near.host, cable.near.name) == (host, interface):
+            return cable.far
+    raise KeyError(f"{host}/{interface}")
+
+
+def _host_cables(drawn: Topology) -> list[Cable]:
+    found = []
+    for name, host in drawn.machines().items():
+        for interface, link in host.links.items():
+            mtu = max(drawn.vlans[vlan].mtu for vlan in (link.vlan, *link.tagged) if vlan)
+            near = Interface(host=name, name=interface, mtu=mtu, address=_address(drawn, link))
+            far = Port(
+                switch=link.switch,
+                name=_port_name(name, interface, host, link.switch),
+                untagged=drawn.vlans[link.vlan].id if link.vlan else None,
+                tagged=tuple(drawn.vlans[vlan].id for vlan in link.tagged),
+            )
+            found.append(Cable(near, far, mtu))
+    return found
+
+
+def _trunks(drawn: Topology) -> list[Cable]:
+    mtu = max((vlan.mtu for vlan in drawn.vlans.values()), default=1500)
+    return [
+        Cable(
+            Port(switch=name, name=ids.fitted(other, IFNAMSIZ), trunk=True),
+            Port(switch=other, name=ids.fitted(name, IFNAMSIZ), trunk=True),
+            mtu,
+        )
+        for name, switch in drawn.switches.items()
+        for other in switch.trunks
+    ]
+
+
+def _port_name(name: str, interface: str, host: Host, switch: str) -> str:
+    several = Counter(link.switch for link in host.links.values())[switch] > 1
+    return ids.fitted(f"{name}-{interface}" if several else name, IFNAMSIZ)
+
+
+def _address(drawn: Topology, link: Link) -> IPv4Interface | None:
+    if link.address is None:
+        return None
+    return IPv4Interface((link.address, drawn.vlans[link.vlan].prefix.prefixlen))

@@ -1,0 +1,134 @@
+"""From a name that people type to a place to be: a host of the topology, or `pod/NAMESPACE/NAME`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+
+import msgspec
+
+from trunkline.adapters.netlink.namespace import run_inside
+from trunkline.kit import problems
+from trunkline.lab import layout, namespaces, openvswitch
+from trunkline.lab.state import Lab
+from trunkline.lab.topology import CONTROL_PLANE, Node, Topology
+
+UNKNOWN = problems.register("TRK-0620", "The lab has no host or pod of this name.")
+WHICH_INTERFACE = problems.register("TRK-0621", "A host has several interfaces, and one has to be chosen.")
+
+POD = "pod/"
+POD_INTERFACE = "eth0"
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a command runs: a network namespace, and the host whose daemons it may talk to."""
+
+    name: str
+    namespace: str
+    host: str = ""
+    interfaces: tuple[str, ...] = ()
+    usual_interface: str = ""
+
+
+def find(lab: Lab, drawn: Topology, name: str) -> Target:
+    """What `name` stands for in a lab that is up.
+
+    Raises:
+        IntentError: there is no such host or pod, or it has no namespace yet.
+    """
+    target = _pod(lab, name) if name.startswith(POD) else _host(lab, drawn, name)
+    if target is None or namespaces.inode(target.namespace) is None:
+        known = [*drawn.switches, *drawn.machines(), "pod/NAMESPACE/NAME"]
+        hint = problems.did_you_mean(name, known) or "`trunkline lab status` shows hosts and pods"
+        found = "nothing of that name" if target is None else "no network namespace of that name"
+        raise problems.IntentError(
+            problems=[
+                problems.Problem(
+                    code=UNKNOWN, object=name, found=found, allowed=f"known are {', '.join(known)}", hint=hint
+                )
+            ]
+        )
+    return target
+
+
+def interface(target: Target, chosen: str) -> str:
+    """The interface to listen on: the chosen one, else the one a person would mean.
+
+    Raises:
+        IntentError: the host has no such interface, or several and none was chosen.
+    """
+    if chosen in target.interfaces:
+        return chosen
+    if not chosen and target.usual_interface:
+        return target.usual_interface
+    found = f"the interface {chosen!r}" if chosen else "no interface chosen"
+    problem = problems.Problem(
+        code=WHICH_INTERFACE,
+        object=target.name,
+        found=found,
+        allowed=f"interfaces are {', '.join(target.interfaces)}",
+        hint=problems.did_you_mean(chosen, target.interfaces) or "choose one with --interface",
+    )
+    raise problems.IntentError(problems=[problem])
+
+
+def command(target: Target, argv: tuple[str, ...]) -> list[str]:
+    """The command line that runs `argv` there."""
+    return ["nsenter", f"--net={namespaces.path(target.namespace)}", "--", *argv]
+
+
+def environment(lab: Lab, target: Target) -> dict[str, str]:
+    """The environment in which OVS and OVN tools find the target's own daemons, and kubectl the cluster."""
+    found = {**lab.environment(), **exports(lab)}
+    return {**found, **openvswitch.environment(lab, target.host)} if target.host else found
+
+
+def exports(lab: Lab) -> dict[str, str]:
+    """What a person's shell needs to talk to the lab; PATH only where kubectl is not on it already."""
+    central = lab.home(CONTROL_PLANE)
+    found = {
+        "KUBECONFIG": str(lab.kubeconfig),
+        "OVN_NB_DB": f"unix:{central}/ovnnb_db.sock",
+        "OVN_SB_DB": f"unix:{central}/ovnsb_db.sock",
+    }
+    tools = lab.root.parent / ".tools" / "kubernetes-client" / "usr" / "bin"
+    if shutil.which("kubectl") is None and (tools / "kubectl").exists():
+        found["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
+    return found
+
+
+def _host(lab: Lab, drawn: Topology, name: str) -> Target | None:
+    if name in drawn.switches:
+        named = tuple(port.name for port in layout.ports(drawn, name))
+        usual = ""
+    elif name in drawn.machines():
+        machine = drawn.machines()[name]
+        named = tuple(machine.links)
+        usual = machine.uplink if isinstance(machine, Node) else named[0] if len(named) == 1 else ""
+    else:
+        return None
+    others = tuple(found for found in _present(lab.namespace(name)) if found not in named)
+    return Target(
+        name=name, namespace=lab.namespace(name), host=name, interfaces=(*named, *others), usual_interface=usual
+    )
+
+
+def _pod(lab: Lab, name: str) -> Target | None:
+    """Kubelets name a pod's namespace after its namespace, its name and the beginning of its UID."""
+    wanted = re.compile(re.escape(f"{lab.pod_prefix}-{name.removeprefix(POD).replace('/', '-')}-") + "[0-9a-f]{8}")
+    for namespace in namespaces.matching(lab.pod_prefix):
+        if wanted.fullmatch(namespace):
+            present = _present(namespace)
+            return Target(name=name, namespace=namespace, interfaces=present, usual_interface=POD_INTERFACE)
+    return None
+
+
+def _present(namespace: str) -> tuple[str, ...]:
+    """The interfaces that are in the namespace now."""
+
+    def work() -> tuple[str, ...]:
+        return tuple(name for _, name in socket.if_nameindex() if name != "lo")
+
+    return run_inside(str(namespaces.path(namespace)), work) if namespaces.inode(namespace) is not None else ()

@@ -1,0 +1,87 @@
+"""Bring a lab up: wires first, then everything that can start at the same time, each step waiting for facts.
+
+Safe to repeat: what stands is left alone, what died is started again.  Whatever happens half-way, `down` finds all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from trunkline.kit import problems
+from trunkline.lab import namespaces, openvswitch, processes, state, wiring
+from trunkline.lab.progress import Progress
+from trunkline.lab.state import Lab, Record
+from trunkline.lab.topology import Topology
+
+OTHER_TOPOLOGY = problems.register("TRK-0618", "A lab of this name is up with another topology.")
+
+
+async def up(lab: Lab, drawn: Topology, text: str, *, source: str, progress: Progress) -> None:
+    """Make the topology real; `text` is its file's content and `source` the file's name.
+
+    Raises:
+        IntentError: not root, another command is at work, or another topology is up under this name.
+        RemoteError: something did not start.
+    """
+    namespaces.require_root()
+    with lab.lock():
+        _record(lab, text, source)
+        for leftover in leftovers(lab):
+            progress.note(leftover)
+        with progress.step(f"wired {len(drawn.switches)} switches and {len(drawn.machines())} hosts"):
+            await asyncio.to_thread(wiring.wire, lab, drawn)
+        await _together(*(_switch(lab, drawn, name, progress) for name in drawn.switches))
+
+
+async def _switch(lab: Lab, drawn: Topology, name: str, progress: Progress) -> None:
+    with progress.step(f"{name}: switch"):
+        await openvswitch.start_switch(lab, drawn, name)
+
+
+def _record(lab: Lab, text: str, source: str) -> None:
+    if not lab.exists():
+        lab.write(Record(name=lab.name, topology=source), topology=text)
+        return
+    try:
+        if lab.topology_file.read_text() == text:
+            lab.read()
+            return
+    except (OSError, problems.IntentError):
+        lab.write(Record(name=lab.name, topology=source), topology=text)
+        return
+    problem = problems.Problem(
+        code=OTHER_TOPOLOGY,
+        object=f"lab {lab.name}",
+        found=f"another topology than {source}",
+        hint=f"`trunkline lab down --name {lab.name}` first, or choose another --name",
+    )
+    raise problems.IntentError(problems=[problem])
+
+
+def leftovers(lab: Lab) -> list[str]:
+    """One line for each lab of which something is left on this machine, but nothing runs."""
+    prefixes = {"-".join(name.split("-")[:2]) + "-" for name in namespaces.matching("tl-")} - {lab.prefix}
+    alive = {known.prefix for known in state.known(lab.root)}
+    lines = []
+    for prefix in sorted(prefixes - alive):
+        names = namespaces.matching(prefix)
+        if not processes.in_namespaces(names):
+            lines.append(
+                f"left over from another lab, nothing runs there: {', '.join(names)} (`ip netns delete` removes them)"
+            )
+    return lines
+
+
+async def _together(*steps: Coroutine[Any, Any, None]) -> None:
+    """Run the steps at the same time; the first real error is the one that is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except* problems.TrunklineError as errors:
+        first: BaseException = errors
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
