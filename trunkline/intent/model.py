@@ -7,7 +7,9 @@ text, and every object remembers its `Source`, the object a person wrote.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from enum import Enum
+from typing import Any
 
 import msgspec
 
@@ -63,8 +65,8 @@ class Subnet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Port(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An endpoint on a network: a pod's interface, or a node's management interface.
 
-    Only frames with this MAC and these addresses may leave it.  `chassis` is the one machine that may claim it
-    (empty: any).
+    Only frames with this MAC and these addresses may leave it; one that `forwards` (a node's, for what comes back to its
+    pods) may send from any address, still with this MAC.  `chassis` is the one machine that may claim it (empty: any).
     """
 
     id: PortId
@@ -72,6 +74,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mac: str
     addresses: tuple[IPInterface, ...]
     chassis: str = ""
+    forwards: bool = False
     source: Source = Source("")
 
 
@@ -96,8 +99,8 @@ class RouterPort(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Route(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A static route of a router.
 
-    With `source_prefix` the route holds only for packets from that prefix and is preferred to routes without one
-    (`prefix` is then any destination not directly connected).
+    With `source_prefix` the route holds only for packets from that prefix and is preferred to routes without one; the
+    longest source wins, then the longest `prefix`.  Packets to a prefix of one of the router's own ports never take it.
     """
 
     id: str
@@ -121,10 +124,27 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     router_ports: dict[str, RouterPort] = {}
     routes: dict[str, Route] = {}
 
+    @classmethod
+    def of(cls, objects: Iterable[Object]) -> Intent:
+        """An intent of these objects; of two with one id the later counts."""
+        kinds: dict[type[Object], dict[str, Any]] = {kind: {} for kind in _KINDS}
+        for item in objects:
+            kinds[type(item)][item.id] = item
+        return cls(**{field: kinds[kind] for kind, field in _KINDS.items()})
+
     def objects(self) -> tuple[Object, ...]:
         """Every object, in the order in which they depend on each other."""
         kinds = (self.networks, self.subnets, self.routers, self.router_ports, self.routes, self.ports)
         return tuple(item for kind in kinds for item in kind.values())
 
+
+_KINDS: dict[type[Object], str] = {
+    Network: "networks",
+    Subnet: "subnets",
+    Port: "ports",
+    Router: "routers",
+    RouterPort: "router_ports",
+    Route: "routes",
+}
 
 ANY_IPV4 = ipaddress.IPv4Network("0.0.0.0/0")

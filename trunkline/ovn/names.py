@@ -1,0 +1,35 @@
+"""Names of logical switches, routers and ports.
+
+Switch ports and router ports share one name space (the southbound `Port_Binding.logical_port`).  A pod's port is named
+exactly as its intent id, because the node's `iface-id` must equal it.  The ports that we add ourselves have a prefix with
+a colon, which neither namespaces nor node names can contain, so that they never meet a pod's.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,250}")
+
+
+def is_safe(text: str) -> bool:
+    """Whether an intent id or a chassis name can stand in OVN names, match expressions and option values unchanged.
+
+    Commas and spaces separate list items in OVN's options; quotes, "$" and control characters mean something in a match.
+    """
+    return _SAFE.fullmatch(text) is not None
+
+
+def localnet_port(network: str) -> str:
+    """The switch port by which a VLAN network leaves the machine."""
+    return f"localnet:{network}"
+
+
+def router_port(leg: str) -> str:
+    """The router's end of a router leg."""
+    return f"router:{leg}"
+
+
+def peer_port(leg: str) -> str:
+    """The switch's end of a router leg."""
+    return f"peer:{leg}"

@@ -1,0 +1,100 @@
+"""Routers, their legs and their routes.
+
+A packet that enters a router first gets a next hop by longest destination prefix (static routes and the legs' own
+prefixes); then the router's policies may change it.  A route for one source prefix is such a policy.  So that it catches
+only what leaves the router's own networks, every leg claims its prefixes in a higher band.  Each object thereby has
+rows of its own, no match lists the cluster's prefixes, and none negates.
+
+    band of priorities      policy                                      follows from
+    30000                   to a prefix of a leg: route as usual        RouterPort
+    1000-17640              from a source prefix: to its next hop       Route with source_prefix
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trunkline.intent import model
+from trunkline.kit.addresses import IPNetwork
+from trunkline.ovn import match, names, schema
+from trunkline.ovn.context import Context
+from trunkline.ovn.identity import RowKey
+from trunkline.ovn.rows import Draft
+from trunkline.ovn.switches import switch_key
+
+CONNECTED_PRIORITY = 30000
+SOURCE_ROUTE_PRIORITY = 1000
+_PREFIX_LENGTHS = 129
+"""How many prefix lengths IPv6 has, so that the destination's length never outweighs the source's."""
+
+
+def router_key(router: str) -> RowKey:
+    """The row of a router, in which its ports, routes and policies live."""
+    return RowKey(schema.ROUTER, model.Router.__name__, router)
+
+
+def router(item: model.Router, context: Context) -> Iterator[Draft]:
+    """The router, named as in the intent."""
+    yield Draft({"name": item.id})
+
+
+def leg(item: model.RouterPort, context: Context) -> Iterator[Draft]:
+    """The router's end of the leg, with the addresses its neighbours use as gateway."""
+    columns: schema.Columns = {
+        "name": names.router_port(item.id),
+        "mac": item.mac,
+        "networks": frozenset(str(address) for address in item.addresses),
+    }
+    yield Draft(columns, parent=router_key(item.router))
+
+
+def peer(item: model.RouterPort, context: Context) -> Iterator[Draft]:
+    """The switch's end of the leg."""
+    columns: schema.Columns = {
+        "name": names.peer_port(item.id),
+        "type": "router",
+        "addresses": frozenset({"router"}),
+        "options": {"router-port": names.router_port(item.id)},
+    }
+    yield Draft(columns, part="peer", parent=switch_key(item.network))
+
+
+def connected(item: model.RouterPort, context: Context) -> Iterator[Draft]:
+    """Packets to a prefix of the leg keep the next hop that routing gave them."""
+    for prefix in sorted({address.network for address in item.addresses}, key=str):
+        columns: schema.Columns = {
+            "priority": CONNECTED_PRIORITY,
+            "match": match.destination(prefix),
+            "action": "allow",
+        }
+        yield Draft(columns, part=str(prefix), parent=router_key(item.router))
+
+
+def static_route(item: model.Route, context: Context) -> Iterator[Draft]:
+    """A route for packets from anywhere."""
+    if item.source_prefix is None:
+        columns = {"ip_prefix": str(item.prefix), "nexthop": str(item.next_hop)}
+        yield Draft(columns, parent=router_key(item.router))
+
+
+def source_route(item: model.Route, context: Context) -> Iterator[Draft]:
+    """A route for packets from one prefix; the longest source wins, then the longest destination."""
+    if item.source_prefix is not None:
+        columns: schema.Columns = {
+            "priority": source_route_priority(item.source_prefix, item.prefix),
+            "match": _from_to(item.source_prefix, item.prefix),
+            "action": "reroute",
+            "nexthops": frozenset({str(item.next_hop)}),
+        }
+        yield Draft(columns, parent=router_key(item.router))
+
+
+def source_route_priority(source: IPNetwork, destination: IPNetwork) -> int:
+    """Where a source route stands in its band."""
+    return SOURCE_ROUTE_PRIORITY + source.prefixlen * _PREFIX_LENGTHS + destination.prefixlen
+
+
+def _from_to(source: IPNetwork, destination: IPNetwork) -> match.Match:
+    if destination.prefixlen == 0:
+        return match.source(source)
+    return match.every(match.source(source), match.destination(destination))

@@ -1,0 +1,132 @@
+"""The part of OVN's northbound schema that Trunkline writes: tables, columns, their shapes, and what is ours in them.
+
+`tests/ovn/test_schema.py` holds this page against the schema that is installed.  Values have a normal form by shape:
+
+    shape      normal form            default
+    TEXT       str                    ""
+    NUMBER     int                    0
+    OPTIONAL   str | int | None       None
+    SET        frozenset of str       empty
+    MAP        dict of str to str     empty
+
+Columns that are not listed are not read, not compared and not written: `tag`, `up` and `dynamic_addresses` are
+northd's, the rest is open to other people.  Of a map only the keys in `ours` are; the others are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+import msgspec
+
+from trunkline.ovn import identity
+
+DATABASE = "OVN_Northbound"
+
+Value = str | int | None | frozenset[str] | Mapping[str, str]
+"""A column's value in normal form."""
+
+Columns = Mapping[str, Value]
+
+
+class Shape(Enum):
+    """How a column's values look; see the module's table."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    OPTIONAL = "optional"
+    SET = "set"
+    MAP = "map"
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column we manage; `ours` are the keys of a map that we set and remove."""
+
+    shape: Shape
+    ours: frozenset[str] = frozenset()
+
+    @property
+    def default(self) -> Value:
+        """The value of a column that nobody has set."""
+        return _DEFAULTS[self.shape]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """One table we manage.
+
+    A row of a table with a `parent` lives in the set column `parent_column` of one row of that table, and dies with
+    its last reference; a row of a table without one stands by itself.  `unique_name` says that the database allows
+    each `name` once.
+    """
+
+    columns: Mapping[str, Column]
+    parent: str = ""
+    parent_column: str = ""
+    unique_name: bool = False
+
+
+_DEFAULTS: Mapping[Shape, Value] = {
+    Shape.TEXT: "",
+    Shape.NUMBER: 0,
+    Shape.OPTIONAL: None,
+    Shape.SET: frozenset(),
+    Shape.MAP: {},
+}
+
+_TEXT, _NUMBER, _OPTIONAL, _SET = (Column(shape) for shape in (Shape.TEXT, Shape.NUMBER, Shape.OPTIONAL, Shape.SET))
+_MARKS = Column(Shape.MAP, identity.MARKS)
+
+SWITCH = "Logical_Switch"
+SWITCH_PORT = "Logical_Switch_Port"
+ACL = "ACL"
+ROUTER = "Logical_Router"
+ROUTER_PORT = "Logical_Router_Port"
+STATIC_ROUTE = "Logical_Router_Static_Route"
+POLICY = "Logical_Router_Policy"
+
+TABLES: Mapping[str, Table] = {
+    SWITCH: Table(columns={"name": _TEXT, "external_ids": _MARKS}),
+    SWITCH_PORT: Table(
+        parent=SWITCH,
+        parent_column="ports",
+        unique_name=True,
+        columns={
+            "name": _TEXT,
+            "type": _TEXT,
+            "addresses": _SET,
+            "port_security": _SET,
+            "tag_request": _OPTIONAL,
+            "options": Column(Shape.MAP, frozenset({"network_name", "requested-chassis", "router-port"})),
+            "external_ids": _MARKS,
+        },
+    ),
+    ACL: Table(
+        parent=SWITCH,
+        parent_column="acls",
+        columns={"priority": _NUMBER, "direction": _TEXT, "match": _TEXT, "action": _TEXT, "external_ids": _MARKS},
+    ),
+    ROUTER: Table(columns={"name": _TEXT, "external_ids": _MARKS}),
+    ROUTER_PORT: Table(
+        parent=ROUTER,
+        parent_column="ports",
+        unique_name=True,
+        columns={"name": _TEXT, "mac": _TEXT, "networks": _SET, "external_ids": _MARKS},
+    ),
+    STATIC_ROUTE: Table(
+        parent=ROUTER,
+        parent_column="static_routes",
+        columns={"ip_prefix": _TEXT, "nexthop": _TEXT, "external_ids": _MARKS},
+    ),
+    POLICY: Table(
+        parent=ROUTER,
+        parent_column="policies",
+        columns={"priority": _NUMBER, "match": _TEXT, "action": _TEXT, "nexthops": _SET, "external_ids": _MARKS},
+    ),
+}
+
+CHILDREN: Mapping[str, Mapping[str, str]] = {
+    name: {below.parent_column: child for child, below in TABLES.items() if below.parent == name}
+    for name, table in TABLES.items()
+}
+"""For each table, the set columns in which rows of other tables live, and those tables."""
