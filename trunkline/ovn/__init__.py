@@ -6,6 +6,7 @@ from trunkline.ovn.diff import Plan, plan
 from trunkline.ovn.identity import ObjectKey, RowKey, RowUuid
 from trunkline.ovn.observed import Observed
 from trunkline.ovn.rows import Compiled, DesiredRow
+from trunkline.ovn.target import Target
 
 __all__ = [
     "Compiled",
@@ -16,6 +17,7 @@ __all__ = [
     "Plan",
     "RowKey",
     "RowUuid",
+    "Target",
     "compile_object",
     "compile_rows",
     "plan",

@@ -1,0 +1,148 @@
+"""What must hold for every pair of intents, drawn by Hypothesis from a small world with many collisions and gaps."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trunkline import ovn
+from trunkline.intent import model
+from trunkline.kit import addresses
+from trunkline.ovn import identity
+
+NETWORKS = ("overlay/a", "overlay/b", "vlan/trunk/19/x")
+ROUTERS = ("r1", "r2")
+INTERFACES = tuple(ipaddress.ip_interface(f"10.{n}.0.{host}/24") for n in range(3) for host in (1, 2))
+SOURCES = (model.Source(""), model.Source("Pod", "shop", "web-0"))
+
+
+@st.composite
+def networks(draw: Any, name: str) -> model.Network:
+    if name.startswith("vlan"):
+        vlan = draw(st.sampled_from([0, 19, 4095]))
+        return model.Network(id=name, kind=model.NetworkKind.VLAN, physical_network="trunk", vlan=vlan)
+    return model.Network(id=name, kind=model.NetworkKind.OVERLAY, source=draw(st.sampled_from(SOURCES)))
+
+
+@st.composite
+def intents(draw: Any) -> model.Intent:
+    chosen: list[model.Object] = [draw(networks(name)) for name in draw(st.sets(st.sampled_from(NETWORKS)))]
+    chosen += [model.Router(id=name) for name in draw(st.sets(st.sampled_from(ROUTERS)))]
+    chosen += [draw(legs(name)) for name in draw(st.sets(st.sampled_from(["l1", "l2"])))]
+    chosen += [draw(routes(name)) for name in draw(st.sets(st.sampled_from(["t1", "t2"])))]
+    chosen += [draw(ports(name)) for name in draw(st.sets(st.sampled_from(["p1", "p2", "p3"])))]
+    chosen += [draw(subnets(name)) for name in draw(st.sets(st.sampled_from(["s1"])))]
+    return model.Intent.of(chosen)
+
+
+@st.composite
+def legs(draw: Any, name: str) -> model.RouterPort:
+    router, network = draw(st.sampled_from(ROUTERS)), draw(st.sampled_from(NETWORKS))
+    address = draw(st.sampled_from(INTERFACES))
+    mac = addresses.mac_of(address.ip)
+    return model.RouterPort(id=name, router=router, network=network, mac=mac, addresses=(address,))
+
+
+@st.composite
+def routes(draw: Any, name: str) -> model.Route:
+    prefix, hop = ipaddress.ip_network("0.0.0.0/0"), draw(st.sampled_from(INTERFACES)).ip
+    source = draw(st.sampled_from([None, ipaddress.ip_network("10.0.0.0/24")]))
+    return model.Route(
+        id=name, router=draw(st.sampled_from(ROUTERS)), prefix=prefix, next_hop=hop, source_prefix=source
+    )
+
+
+@st.composite
+def ports(draw: Any, name: str) -> model.Port:
+    address = draw(st.sampled_from(INTERFACES))
+    return model.Port(
+        id=name,
+        network=draw(st.sampled_from(NETWORKS)),
+        mac=addresses.mac_of(address.ip),
+        addresses=(address,),
+        chassis=draw(st.sampled_from(["", "n1", "n2"])),
+        source=draw(st.sampled_from(SOURCES)),
+    )
+
+
+@st.composite
+def subnets(draw: Any, name: str) -> model.Subnet:
+    return model.Subnet(
+        id=name, network=draw(st.sampled_from(NETWORKS)), prefix=draw(st.sampled_from(INTERFACES)).network
+    )
+
+
+def brought_to(database: Any, intent: model.Intent) -> Any:
+    """The database after one plan for the whole intent."""
+    database.apply(ovn.plan(ovn.compile_rows(intent).rows, database.observed()))
+    return database
+
+
+@given(intents(), intents())
+def test_applying_a_plan_over_anything_gives_the_desired_rows(new_database: Any, a: Any, b: Any) -> None:
+    over_a = brought_to(brought_to(new_database(), a), b)
+
+    assert brought_to(new_database(), b).contents() == over_a.contents()
+
+
+@given(intents())
+def test_plan_of_a_state_against_itself_is_empty(new_database: Any, a: Any) -> None:
+    database = brought_to(new_database(), a)
+
+    assert ovn.Plan() == ovn.plan(ovn.compile_rows(a).rows, database.observed())
+
+
+@given(intents(), intents())
+def test_there_and_back_gives_the_first_rows_and_nothing_wanted_leaves_nothing(
+    new_database: Any, a: Any, b: Any
+) -> None:
+    database = brought_to(new_database(), a)
+    first = database.contents()
+
+    assert brought_to(brought_to(database, b), a).contents() == first
+    assert brought_to(database, model.Intent()).contents() == new_database().contents()
+
+
+@given(st.lists(intents(), min_size=1, max_size=4))
+def test_object_by_object_gives_the_same_as_a_full_recompute_with_plans_for_changed_keys_only(
+    new_database: Any, states: list[Any]
+) -> None:
+    target, database, known = ovn.Target(), new_database(), set()
+    for intent in states:
+        present = {identity.key_of(item) for item in intent.objects()}
+        gone, known = known - present, present
+        for item in intent.objects():
+            database.apply(ovn.plan(target.rows, database.observed(), target.apply([item])))
+        for key in gone:
+            database.apply(ovn.plan(target.rows, database.observed(), target.apply(removed=[key])))
+
+        compiled = ovn.compile_rows(intent)
+        assert target.rows == compiled.rows
+        assert sorted(map(str, compiled.problems)) == sorted(str(p) for many in target.problems.values() for p in many)
+        assert ovn.Plan() == ovn.plan(target.rows, database.observed())
+
+
+@settings(max_examples=50)
+@given(intents(), intents())
+def test_plan_touches_nothing_of_others(new_database: Any, a: Any, b: Any) -> None:
+    database = new_database()
+    port = database.insert("Logical_Switch_Port", name="theirs", options={"requested-chassis": "n9"})
+    copied = database.insert(
+        "Logical_Switch_Port",
+        name="a-copy-of-our-marks",
+        external_ids={"trunkline-owner": "cluster", "trunkline-kind": "Port", "trunkline-id": "p1"},
+    )
+    database.insert("Logical_Switch", uuid="foreign", name="overlay/a", ports={port, copied})
+    before = {"switch": dict(database.rows["Logical_Switch"]["foreign"]), "port": dict(port_row(database, port))}
+
+    brought_to(brought_to(database, a), b)
+
+    assert before == {"switch": database.rows["Logical_Switch"]["foreign"], "port": port_row(database, port)}
+    assert port_row(database, copied)["name"] == "a-copy-of-our-marks"
+
+
+def port_row(database: Any, uuid: str) -> Any:
+    return database.rows["Logical_Switch_Port"][uuid]
