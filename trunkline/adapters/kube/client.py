@@ -84,6 +84,17 @@ class Kube:
         """One object."""
         return await self._call("GET", resource, name, _scope(resource, namespace))
 
+    async def read(self, path: str, *, accept: str = "application/json") -> Object:
+        """Whatever the server answers at `path`: discovery documents, versions, tables."""
+        try:
+            response = await self._http.get(path, headers={"Accept": accept})
+        except httpx2.TransportError as error:
+            raise errors.unreachable(path, repr(error)) from error
+        if response.status_code >= 400:
+            raise errors.from_body(response.status_code, response.content, path)
+        answer: Object = msgspec.json.decode(response.content)
+        return answer
+
     async def list(
         self,
         resource: Resource,
