@@ -1,8 +1,18 @@
-"""Options of the whole test run."""
+"""Options of the whole test run, and OVN's central daemons in a private directory."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,3 +24,73 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
+
+
+class Central:
+    """Real ovsdb-servers for OVN's two databases, and ovn-northd when asked; nothing of it leaves the directory."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.northd_log = home / "northd.log"
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        for name in ("nb", "sb"):
+            schema = f"/usr/share/ovn/ovn-{name}.ovsschema"
+            subprocess.run(["ovsdb-tool", "create", str(home / f"{name}.db"), schema], check=True)
+            self.start_database(name)
+
+    def remote(self, name: str) -> str:
+        """Where "nb" or "sb" listens."""
+        return f"unix:{self.home}/{name}.sock"
+
+    def start_database(self, name: str) -> None:
+        socket = self.home / f"{name}.sock"
+        self._start(name, OVSDB_SERVER, str(self.home / f"{name}.db"), f"--remote=punix:{socket}")
+        deadline = time.monotonic() + 10
+        while not socket.exists():
+            assert time.monotonic() < deadline, f"{socket} did not appear"
+            time.sleep(0.01)  # no event tells that a daemon listens
+
+    def start_northd(self) -> None:
+        remotes = (f"--ovnnb-db={self.remote('nb')}", f"--ovnsb-db={self.remote('sb')}")
+        self._start("northd", "ovn-northd", *remotes, f"--log-file={self.northd_log}")
+
+    def kill(self, name: str) -> None:
+        """Kill -9, as a bad day would; the socket file is left behind as then, so a restart must not trust it."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+        (self.home / f"{name}.sock").unlink(missing_ok=True)
+
+    def nbctl(self, *argv: str) -> str:
+        return self._ctl("ovn-nbctl", "nb", argv)
+
+    def sbctl(self, *argv: str) -> str:
+        return self._ctl("ovn-sbctl", "sb", argv)
+
+    def stop(self) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            process.wait(10)
+
+    def _ctl(self, program: str, name: str, argv: tuple[str, ...]) -> str:
+        command = [program, "--timeout=10", f"--db={self.remote(name)}", *argv]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def _start(self, name: str, *argv: str) -> None:
+        private = (f"--unixctl={self.home}/{name}.ctl", "-vconsole:off", "-vsyslog:off")
+        environment = os.environ | {"OVN_RUNDIR": str(self.home), "OVS_RUNDIR": str(self.home)}
+        self._processes[name] = subprocess.Popen([*argv, *private], env=environment)
+
+
+@pytest.fixture
+def ovn_central() -> Iterator[Central]:
+    # Not tmp_path: a Unix socket's path may have 107 bytes.
+    home = Path(tempfile.mkdtemp(prefix="trunkline-central-"))
+    central = Central(home)
+    try:
+        yield central
+    finally:
+        central.stop()
+        if "TRUNKLINE_KEEP" not in os.environ:
+            shutil.rmtree(home)
