@@ -45,6 +45,7 @@ def contradictions(drawn: Topology) -> Iterator[Finding]:
     yield from _names(drawn)
     yield from _vlans(drawn)
     yield from _loops(drawn)
+    yield from _cluster(drawn)
     used: dict[IPv4Address, Path] = {}
     for path, host in _hosts(drawn):
         for interface, link in host.links.items():
@@ -60,6 +61,15 @@ def contradictions(drawn: Topology) -> Iterator[Finding]:
             )
     for name, node in drawn.nodes.items():
         yield from _node(drawn, name, node)
+
+
+def _cluster(drawn: Topology) -> Iterator[Finding]:
+    own = {"pods": drawn.cluster.pods, "services": drawn.cluster.services}
+    others = {f"vlans.{name}.prefix": vlan.prefix for name, vlan in drawn.vlans.items()}
+    for key, prefix in own.items():
+        for other, taken in {**others, "cluster.pods": own["pods"]}.items():
+            if f"cluster.{key}" != other and prefix.overlaps(taken):
+                yield Finding(("cluster", key), OUT_OF_RANGE, str(prefix), f"it overlaps {other}, {taken}")
 
 
 def _hosts(drawn: Topology) -> Iterator[tuple[Path, topology.Host]]:

@@ -35,9 +35,11 @@ def mermaid(drawn: Topology) -> str:
     for kind, name in _members(drawn):
         before, after = _MERMAID[kind]
         lines.append(f'  {identity[name]}{before}"{_label(drawn, name, "<br/>")}"{after}')
-    for cable in layout.cables(drawn):
-        lines.append(f'  {identity[_near(cable)]} ---|"{_vlans(cable)}"| {identity[cable.far.switch]}')
-    return "\n".join([*lines, ""])
+    links = [
+        f'  {identity[_near(cable)]} ---|"{_vlans(cable)}"| {identity[cable.far.switch]}'
+        for cable in layout.cables(drawn)
+    ]
+    return "\n".join([*lines, *links, ""])
 
 
 async def svg(drawn: Topology) -> str:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from trunkline.lab import layout, processes, shell
 from trunkline.lab.processes import Unit
+from trunkline.lab.progress import Progress
 from trunkline.lab.state import Lab
+from trunkline.lab.together import together
 from trunkline.lab.topology import Topology
 
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
@@ -87,6 +89,16 @@ async def appctl(lab: Lab, host: str, *argv: str) -> str:
         RemoteError: it failed.
     """
     return await shell.run(["ovs-appctl", *argv], environment={**lab.environment(), **environment(lab, host)})
+
+
+async def start_switches(lab: Lab, drawn: Topology, progress: Progress) -> None:
+    """Start every switch of the topology.
+
+    Raises:
+        RemoteError: a daemon does not start or does not take the configuration.
+    """
+    with progress.step("switches are up"):
+        await together(*(start_switch(lab, drawn, name) for name in drawn.switches))
 
 
 async def start_switch(lab: Lab, drawn: Topology, switch: str) -> None:

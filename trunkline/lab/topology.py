@@ -75,10 +75,16 @@ class Node(Host, frozen=True, kw_only=True):
 
 
 class Cluster(_Part, frozen=True, kw_only=True):
-    """The cluster's own settings: the prefix of overlay pods, and the name of the VLANs' physical network."""
+    """The cluster's own settings: prefixes of overlay pods and of Services, and the name of the VLANs' physical network."""
 
     pods: IPv4Network = IPv4Network("10.244.0.0/16")
+    services: IPv4Network = IPv4Network("10.96.0.0/16")
     physical_network: str = "trunk"
+
+    @property
+    def service_address(self) -> IPv4Address:
+        """The address of the Service `kubernetes`: the first one."""
+        return self.services[1]
 
 
 class Topology(_Part, frozen=True, kw_only=True):

@@ -5,10 +5,6 @@ Safe to repeat: what stands is left alone, what died is started again.  Whatever
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any
-
 from trunkline.kit import problems
 from trunkline.lab import namespaces, openvswitch, processes, state, wiring
 from trunkline.lab.progress import Progress
@@ -18,8 +14,9 @@ from trunkline.lab.topology import Topology
 OTHER_TOPOLOGY = problems.register("TRK-0618", "A lab of this name is up with another topology.")
 
 
-async def up(lab: Lab, drawn: Topology, text: str, *, source: str, progress: Progress) -> None:
+async def up(lab: Lab, drawn: Topology, text: str, *, source: str, bare: bool = False, progress: Progress) -> None:
     """Make the topology real; `text` is its file's content and `source` the file's name.
+    With `bare` no cluster is started.
 
     Raises:
         IntentError: not root, another command is at work, or another topology is up under this name.
@@ -31,13 +28,13 @@ async def up(lab: Lab, drawn: Topology, text: str, *, source: str, progress: Pro
         for leftover in leftovers(lab):
             progress.note(leftover)
         with progress.step(f"wired {len(drawn.switches)} switches and {len(drawn.machines())} hosts"):
-            await asyncio.to_thread(wiring.wire, lab, drawn)
-        await _together(*(_switch(lab, drawn, name, progress) for name in drawn.switches))
+            await wiring.wire(lab, drawn)
+        if bare or drawn.control_plane is None:
+            await openvswitch.start_switches(lab, drawn, progress)
+            return
+        from trunkline.lab import cluster  # late: the Kubernetes client takes longer to import than a bare lab to start
 
-
-async def _switch(lab: Lab, drawn: Topology, name: str, progress: Progress) -> None:
-    with progress.step(f"{name}: switch"):
-        await openvswitch.start_switch(lab, drawn, name)
+        await cluster.start(lab, drawn, progress)
 
 
 def _record(lab: Lab, text: str, source: str) -> None:
@@ -60,6 +57,18 @@ def _record(lab: Lab, text: str, source: str) -> None:
     raise problems.IntentError(problems=[problem])
 
 
+def next_steps(lab: Lab, drawn: Topology) -> str:
+    """What a person types next."""
+    host = next(iter(drawn.machines()), "")
+    return f"""
+lab {lab.name} is up.  What to type next:
+
+    eval "$(trunkline lab env)"          # kubectl, ovn-nbctl and ovn-sbctl then talk to this lab
+    trunkline lab exec {host} -- ip addr
+    trunkline lab down
+"""
+
+
 def leftovers(lab: Lab) -> list[str]:
     """One line for each lab of which something is left on this machine, but nothing runs."""
     prefixes = {"-".join(name.split("-")[:2]) + "-" for name in namespaces.matching("tl-")} - {lab.prefix}
@@ -72,16 +81,3 @@ def leftovers(lab: Lab) -> list[str]:
                 f"left over from another lab, nothing runs there: {', '.join(names)} (`ip netns delete` removes them)"
             )
     return lines
-
-
-async def _together(*steps: Coroutine[Any, Any, None]) -> None:
-    """Run the steps at the same time; the first real error is the one that is raised."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for step in steps:
-                group.create_task(step)
-    except* problems.TrunklineError as errors:
-        first: BaseException = errors
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None

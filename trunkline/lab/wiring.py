@@ -6,6 +6,7 @@ only while no interface of the host has it: an agent may have moved it to a brid
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import os
@@ -22,18 +23,22 @@ _DEFAULT = ipaddress.IPv4Network("0.0.0.0/0")
 _EXISTS = frozenset({errno.EEXIST})
 
 
-def wire(lab: Lab, drawn: Topology) -> None:
+async def wire(lab: Lab, drawn: Topology) -> None:
     """Make every namespace and cable of the topology, and dress its hosts.
 
     Raises:
         OSError: the kernel refused.
     """
     for name in (*drawn.switches, *drawn.machines()):
-        namespaces.ensure(lab.namespace(name))
+        await namespaces.ensure(lab.namespace(name))
+    await asyncio.to_thread(_wire, lab, drawn)
+
+
+def _wire(lab: Lab, drawn: Topology) -> None:
     for cable in layout.cables(drawn):
         _plug(lab, cable)
     for switch in drawn.switches:
-        _inside(lab, switch, _bring_up)
+        _inside(lab, switch, _prepare_switch)
     for name, host in drawn.machines().items():
         _dress(lab, drawn, name, host)
 
@@ -48,12 +53,18 @@ def _plug(lab: Lab, cable: layout.Cable) -> None:
                 return
             with namespaces.path(lab.namespace(far.switch)).open() as handle:
                 peer = links.Peer(far.name, _mac(lab, far.switch, far.name), handle.fileno())
-                links.create_veth(kernel, near.name, peer, cable.mtu)
-            links.change(kernel, _index(kernel, near.name), mac=_mac(lab, near_host, near.name))
+                links.create_veth(kernel, near.name, _mac(lab, near_host, near.name), peer, cable.mtu)
         offload.disable_tx_checksum(near.name)
 
     _inside(lab, near_host, work)
     _inside(lab, far.switch, lambda: offload.disable_tx_checksum(far.name))
+
+
+def _prepare_switch() -> None:
+    """A switch's ports say nothing of their own accord: no IPv6 router solicitations in anybody's capture."""
+    for scope in ("all", "default"):
+        links.set_sysctl(f"ipv6/conf/{scope}/disable_ipv6", 1)
+    _bring_up()
 
 
 def _bring_up() -> None:

@@ -1,0 +1,43 @@
+"""Start a lab's cluster: everything at once that does not need something else first."""
+
+from __future__ import annotations
+
+from trunkline.lab import central, node, openvswitch, programs
+from trunkline.lab.pki import Authority
+from trunkline.lab.progress import Progress
+from trunkline.lab.state import Lab
+from trunkline.lab.together import together
+from trunkline.lab.topology import Topology
+
+
+async def start(lab: Lab, drawn: Topology, progress: Progress) -> None:
+    """Start switches, control plane and nodes, as far as they do not run, and wait until the nodes are ready.
+
+    Raises:
+        RemoteError: something does not start or does not become ready.
+    """
+    authority = Authority(lab.directory / "pki")
+    await together(
+        openvswitch.start_switches(lab, drawn, progress),
+        _control_plane(lab, drawn, authority, progress),
+        *(openvswitch.start(lab, name) for name in drawn.nodes),
+    )
+    # Nodes last: nothing on them makes sense before the wires carry frames and the API server answers.
+    with progress.step("nodes are started"):
+        await together(*(_node(lab, drawn, authority, name) for name in drawn.nodes))
+    with progress.step("nodes are ready"):
+        await programs.wait_ready(lab, drawn.nodes)
+
+
+async def _control_plane(lab: Lab, drawn: Topology, authority: Authority, progress: Progress) -> None:
+    with progress.step("databases and ovn-northd are up"):
+        await central.start(lab, drawn, authority)
+    with progress.step("the API server answers"):
+        await programs.start_api_server(lab, drawn, authority)
+    await programs.start_controller(lab, drawn, authority)
+
+
+async def _node(lab: Lab, drawn: Topology, authority: Authority, name: str) -> None:
+    await programs.start_agent(lab, drawn, authority, name, drawn.nodes[name])
+    await node.start_controller(lab, name)
+    await programs.start_kubelet(lab, drawn, authority, name, drawn.nodes[name])

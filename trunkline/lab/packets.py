@@ -1,0 +1,157 @@
+"""Captured frames, decoded as far as a lab's cases ask: Ethernet, 802.1Q, ARP, IPv4, ICMP, UDP, TCP, Geneve.
+
+The layers of a frame lie flat in one `Packet`; what Geneve carries is a `Packet` of its own in `inner`.
+
+Source: pcap savefile format (pcap-savefile(5)), IEEE 802.1Q, RFC 791, 792, 768, 826, 8926, 9293.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from typing import Any
+
+import msgspec
+
+from trunkline.kit import problems
+
+NOT_PCAP = problems.register("TRK-0622", "A capture file cannot be read.")
+
+ETHERTYPE_IPV4, ETHERTYPE_ARP, ETHERTYPE_VLAN, ETHERTYPE_QINQ = 0x0800, 0x0806, 0x8100, 0x88A8
+_ICMP, _TCP, _UDP = 1, 6, 17
+GENEVE_PORT = 6081
+_GENEVE_ETHERNET = 0x6558
+_ICMP_KINDS = {0: "echo-reply", 3: "unreachable", 5: "redirect", 8: "echo-request", 11: "time-exceeded"}
+_ARP_KINDS = {1: "request", 2: "reply"}
+_MICROSECONDS, _NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
+_LINKTYPE_ETHERNET = 1
+
+
+class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One frame.  `vlan` is the outermost 802.1Q number, None for an untagged frame; `time` is in seconds since 1970."""
+
+    time: float = 0.0
+    source_mac: str = ""
+    destination_mac: str = ""
+    vlan: int | None = None
+    protocol: str = "other"
+    source: IPv4Address | None = None
+    destination: IPv4Address | None = None
+    source_port: int | None = None
+    destination_port: int | None = None
+    kind: str = ""
+    vni: int | None = None
+    inner: Packet | None = None
+
+    def __str__(self) -> str:
+        tag = f"vlan {self.vlan}" if self.vlan is not None else "untagged"
+        text = f"{self.source_mac} > {self.destination_mac}, {tag}, {self._middle()}"
+        return f"{text} [{self.inner}]" if self.inner else text
+
+    def _middle(self) -> str:
+        source = f"{self.source}.{self.source_port}" if self.source_port is not None else str(self.source or "?")
+        port = self.destination_port
+        destination = f"{self.destination}.{port}" if port is not None else str(self.destination or "?")
+        detail = f" vni {self.vni}" if self.vni is not None else f" {self.kind}" if self.kind else ""
+        return f"{source} > {destination} {self.protocol}{detail}"
+
+
+def read(data: bytes) -> list[Packet]:
+    """The packets of a pcap file with Ethernet frames; one that was cut off at the end is left out.
+
+    Raises:
+        IntentError: it is not such a file.
+    """
+    return [decode(frame, time=time) for time, frame in _records(data)]
+
+
+def decode(frame: bytes, *, time: float = 0.0) -> Packet:
+    """One Ethernet frame; what is not understood stays "other"."""
+    fields: dict[str, Any] = {"time": time}
+    try:
+        fields |= {"destination_mac": frame[0:6].hex(":"), "source_mac": frame[6:12].hex(":")}
+        ethertype, offset = struct.unpack_from("!H", frame, 12)[0], 14
+        while ethertype in (ETHERTYPE_VLAN, ETHERTYPE_QINQ):
+            tag, ethertype = struct.unpack_from("!HH", frame, offset)
+            fields.setdefault("vlan", tag & 0xFFF)
+            offset += 4
+        if ethertype == ETHERTYPE_IPV4:
+            fields |= _ipv4(frame[offset:])
+        elif ethertype == ETHERTYPE_ARP:
+            fields |= _arp(frame[offset:])
+    except struct.error:
+        pass  # shorter than its headers promise: the part that was read stands
+    return Packet(**fields)
+
+
+def _records(data: bytes) -> Iterator[tuple[float, bytes]]:
+    order, per_second, link = _header(data)
+    if link & 0xFFFF != _LINKTYPE_ETHERNET:
+        raise _wrong(f"link type {link & 0xFFFF}", "Ethernet frames (1) are wanted")
+    offset = 24
+    while offset + 16 <= len(data):
+        seconds, fraction, length, _original = struct.unpack_from(order + "IIII", data, offset)
+        frame = data[offset + 16 : offset + 16 + length]
+        if len(frame) < length:
+            return
+        yield seconds + fraction / per_second, frame
+        offset += 16 + length
+
+
+def _header(data: bytes) -> tuple[str, float, int]:
+    if len(data) < 24:
+        raise _wrong(f"{len(data)} bytes", "a pcap header has 24")
+    for order in "<>":
+        (magic,) = struct.unpack_from(order + "I", data)
+        if magic in (_MICROSECONDS, _NANOSECONDS):
+            (link,) = struct.unpack_from(order + "I", data, 20)
+            return order, 1e6 if magic == _MICROSECONDS else 1e9, link
+    raise _wrong(f"the first bytes {data[:4].hex()}", "a pcap file is wanted (not pcapng)")
+
+
+def _wrong(found: str, allowed: str) -> problems.IntentError:
+    problem = problems.Problem(code=NOT_PCAP, object="capture file", found=found, allowed=allowed)
+    return problems.IntentError(problems=[problem])
+
+
+def _arp(body: bytes) -> dict[str, Any]:
+    (operation,) = struct.unpack_from("!H", body, 6)
+    return {
+        "protocol": "arp",
+        "kind": _ARP_KINDS.get(operation, str(operation)),
+        "source": IPv4Address(body[14:18]),
+        "destination": IPv4Address(body[24:28]),
+    }
+
+
+def _ipv4(body: bytes) -> dict[str, Any]:
+    first, _tos, _length, _id, fragment, _ttl, protocol = struct.unpack_from("!BBHHHBB", body)
+    fields: dict[str, Any] = {
+        "protocol": "ipv4",
+        "source": IPv4Address(body[12:16]),
+        "destination": IPv4Address(body[16:20]),
+    }
+    payload = body[(first & 0x0F) * 4 :]
+    if fragment & 0x1FFF:
+        return fields  # a later fragment has no header of the layer above
+    if protocol == _ICMP:
+        (kind,) = struct.unpack_from("!B", payload)
+        return fields | {"protocol": "icmp", "kind": _ICMP_KINDS.get(kind, str(kind))}
+    if protocol in (_TCP, _UDP):
+        source, destination = struct.unpack_from("!HH", payload)
+        fields |= {"protocol": "tcp", "source_port": source, "destination_port": destination}
+    if protocol == _UDP:
+        fields |= {"protocol": "udp"}
+        if destination == GENEVE_PORT:
+            fields |= _geneve(payload[8:])
+    return fields
+
+
+def _geneve(body: bytes) -> dict[str, Any]:
+    first, _flags, carried = struct.unpack_from("!BBH", body)
+    vni = int.from_bytes(body[4:7], "big")
+    fields: dict[str, Any] = {"protocol": "geneve", "vni": vni}
+    if carried == _GENEVE_ETHERNET:
+        fields["inner"] = decode(body[8 + (first & 0x3F) * 4 :])
+    return fields

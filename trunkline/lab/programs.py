@@ -1,0 +1,193 @@
+"""The Kubernetes side of a lab: the stand-in API server, Trunkline's controller, and each node's agent and kubelet.
+
+Each program gets a settings file in its host's directory and nothing else; what it needs to know of the lab is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from trunkline.adapters.kube import errors, resources
+from trunkline.adapters.kube.client import Kube, Object
+from trunkline.adapters.kube.informer import Informer
+from trunkline.agent import settings as agent_settings
+from trunkline.controller import settings as controller_settings
+from trunkline.kit import problems
+from trunkline.lab import central, credentials, processes, settings, topology
+from trunkline.lab.pki import Authority, Pair
+from trunkline.lab.processes import Unit
+from trunkline.lab.state import Lab
+from trunkline.lab.topology import CONTROL_PLANE, Node, Topology
+from trunkline.standin.apiserver import settings as apiserver_settings
+from trunkline.standin.kubelet import settings as kubelet_settings
+
+NODE_NOT_READY = problems.register("TRK-0619", "A node of the lab did not become ready.")
+
+API_PORT = 6443
+READY_SECONDS = 60.0
+"""chosen: many times what a loaded machine with two cores was seen to need"""
+
+
+async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> None:
+    """Start the API server and wait until it answers; on this machine it listens on a port of 127.0.0.1, too.
+
+    Raises:
+        RemoteError: it does not start.
+    """
+    if processes.running(lab, CONTROL_PLANE, "apiserver") is not None:
+        return
+    assert drawn.control_plane is not None
+    address = topology.management_address(drawn.control_plane)
+    assert address is not None
+    pair = credentials.server(authority, address, drawn.cluster.service_address)
+    config = apiserver_settings.Settings()
+    with _listen(lab) as listener:
+        unit = _program(
+            lab, CONTROL_PLANE, "apiserver", config, "standin", "apiserver", f"--listen-fd={listener.fileno()}"
+        )
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        credentials.write_kubeconfig(lab.kubeconfig, authority, credentials.admin(authority), url, context=lab.name)
+        await processes.ensure(lab, unit, fds=(listener.fileno(),))
+    async with Kube.connect(lab.kubeconfig, field_manager="trunkline-lab") as kube:
+        await processes.ready(lab, unit, lambda: _answers(kube), seconds=READY_SECONDS)
+
+
+async def start_controller(lab: Lab, drawn: Topology, authority: Authority) -> None:
+    """Start Trunkline's controller."""
+    remote = central.northbound_remote(lab)
+    config = controller_settings.Settings(
+        kubeconfig=str(
+            _kubeconfig(lab, drawn, authority, CONTROL_PLANE, credentials.controller(authority), "controller")
+        ),
+        store=remote,
+        northbound=remote,
+        cluster_cidr=drawn.cluster.pods,
+        service_cidr=drawn.cluster.services,
+        physical_network=drawn.cluster.physical_network,
+        holder=f"{lab.name}/{CONTROL_PLANE}",
+    )
+    await processes.ensure(lab, _program(lab, CONTROL_PLANE, "controller", config, "controller"))
+
+
+async def start_agent(lab: Lab, drawn: Topology, authority: Authority, name: str, node: Node) -> None:
+    """Start a node's agent."""
+    home = lab.home(name)
+    chassis = credentials.chassis(authority, name)
+    config = agent_settings.Settings(
+        node=name,
+        kubeconfig=str(_kubeconfig(lab, drawn, authority, name, credentials.agent(authority, name), "agent")),
+        ovs=f"unix:{home}/db.sock",
+        ovn_remote=central.southbound_remote(drawn),
+        encap_ip=str(topology.management_address(node)),
+        tls=agent_settings.Tls(
+            private_key=str(chassis.key), certificate=str(chassis.certificate), ca=str(authority.certificate)
+        ),
+        uplinks=(agent_settings.Uplink(interface=node.uplink, physical_network=drawn.cluster.physical_network),),
+        cni_socket=f"{home}/cni.sock",
+        cni_bin_dir=f"{home}/cni/bin",
+        cni_conf_dir=f"{home}/cni/net.d",
+        state_dir=f"{home}/agent",
+    )
+    await processes.ensure(lab, _program(lab, name, "agent", config, "agent"))
+
+
+async def start_kubelet(lab: Lab, drawn: Topology, authority: Authority, name: str, node: Node) -> None:
+    """Start a node's kubelet."""
+    home = lab.home(name)
+    address = topology.management_address(node)
+    assert address is not None
+    config = kubelet_settings.Settings(
+        node=name,
+        kubeconfig=str(_kubeconfig(lab, drawn, authority, name, credentials.kubelet(authority, name), "kubelet")),
+        internal_ip=address,
+        state_dir=str(kubelet_state(lab, name)),
+        netns_prefix=lab.pod_prefix,
+        cni_conf_dir=f"{home}/cni/net.d",
+        cni_bin_dir=f"{home}/cni/bin",
+    )
+    await processes.ensure(lab, _program(lab, name, "kubelet", config, "standin", "kubelet"))
+
+
+def kubelet_state(lab: Lab, node: str) -> Path:
+    """Where a node's kubelet remembers its pods."""
+    return lab.home(node) / "kubelet"
+
+
+def _program(lab: Lab, host: str, name: str, config: msgspec.Struct, *words: str) -> Unit:
+    path = settings.write(lab.home(host) / f"{name}.toml", config)
+    command = (sys.executable, "-m", "trunkline.cli.main", *words, f"--config={path}")
+    return Unit(host=host, name=name, argv=command)
+
+
+def _kubeconfig(lab: Lab, drawn: Topology, authority: Authority, host: str, pair: Pair, user: str) -> Path:
+    assert drawn.control_plane is not None
+    url = f"https://{topology.management_address(drawn.control_plane)}:{API_PORT}"
+    return credentials.write_kubeconfig(lab.home(host) / f"{user}.kubeconfig", authority, pair, url, context=user)
+
+
+def _listen(lab: Lab) -> socket.socket:
+    """A listening socket on 127.0.0.1, on the port that the lab had before if that is free."""
+    record = lab.read()
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", record.api_port))
+    except OSError:
+        listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    record.api_port = listener.getsockname()[1]
+    lab.update(record)
+    return listener
+
+
+async def wait_ready(lab: Lab, nodes: Iterable[str]) -> None:
+    """Wait until every node says that it is ready for pods.
+
+    Raises:
+        RemoteError: one does not; names it, and what it says instead.
+    """
+    wanted = set(nodes)
+
+    def missing(objects: Mapping[str, Object]) -> list[str]:
+        return sorted(name for name in wanted if not _is_ready(objects.get(name, {})))
+
+    async with Kube.connect(lab.kubeconfig, field_manager="trunkline-lab") as kube:
+        informer = Informer(kube, resources.NODES)
+        task = asyncio.create_task(informer.run())
+        try:
+            await informer.wait_for(lambda objects: not missing(objects), READY_SECONDS)
+        except TimeoutError:
+            raise _not_ready(lab, missing(informer.objects), informer.objects) from None
+        finally:
+            task.cancel()
+
+
+def _is_ready(node: Object) -> bool:
+    conditions = node.get("status", {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _not_ready(lab: Lab, names: list[str], nodes: Mapping[str, Object]) -> problems.RemoteError:
+    found = []
+    for name in names:
+        conditions = nodes.get(name, {}).get("status", {}).get("conditions") or ()
+        said = next(
+            (each.get("message", "") for each in conditions if each["type"] == "Ready"), "it has not registered"
+        )
+        logs = f"logs: {processes.log_file(lab, name, 'agent')} and {processes.log_file(lab, name, 'kubelet').name}"
+        found.append(problems.Problem(code=NODE_NOT_READY, object=f"node {name}", found=said, hint=logs))
+    return problems.RemoteError(problems=found)
+
+
+async def _answers(kube: Kube) -> bool:
+    try:
+        await kube.list(resources.NAMESPACES)
+    except errors.Unreachable:
+        return False
+    return True
