@@ -1,0 +1,1 @@
+"""Kubernetes' own objects: the few fields of them that networking needs, and the overlay that nodes imply."""

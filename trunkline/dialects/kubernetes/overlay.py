@@ -1,0 +1,125 @@
+"""The default pod network: what the nodes of a cluster imply.
+
+Each node has one overlay network with its podCIDR as prefix, and all of them meet on one distributed router.  Of a
+podCIDR the first address is the router's, the second the node's own (its management port), the rest are for pods.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+import msgspec
+
+from trunkline.dialects.kubernetes.objects import Node
+from trunkline.intent.model import Network, NetworkKind, Object, Port, Router, RouterPort, Subnet
+from trunkline.ipam.pools import Pool, PoolSubnet
+from trunkline.ipam.ranges import Range
+from trunkline.kit import problems
+from trunkline.kit.addresses import IPAddress, IPInterface, IPNetwork, mac_of
+from trunkline.kit.ids import NetworkId, PortId
+from trunkline.kit.problems import Problem
+
+NO_POD_CIDR = problems.register("TRK-0361", "A node has no podCIDR, so its pods get no overlay addresses.")
+SMALL_POD_CIDR = problems.register("TRK-0362", "A node's podCIDR has no room for pods.")
+
+ROUTER = "overlay"
+
+
+class Overlay(msgspec.Struct, frozen=True, kw_only=True):
+    """The overlay of a cluster: its intent, one pool per node (by node name), and the nodes that take no part."""
+
+    objects: tuple[Object, ...]
+    pools: dict[str, Pool]
+    problems: tuple[Problem, ...] = ()
+
+
+def overlay(nodes: Iterable[Node], *, mtu: int) -> Overlay:
+    """The overlay that these nodes imply; `mtu` is that of its pods' interfaces, bytes."""
+    objects: list[Object] = [Router(id=ROUTER)]
+    pools: dict[str, Pool] = {}
+    found: list[Problem] = []
+    for node in nodes:
+        if (problem := unfit(node)) is not None:
+            found.append(problem)
+            continue
+        objects += _node(node, mtu)
+        pools[node.name] = pool(node)
+    return Overlay(objects=tuple(objects), pools=pools, problems=tuple(found))
+
+
+def unfit(node: Node) -> Problem | None:
+    """Why the node cannot be part of the overlay, if so."""
+    if not node.pod_cidrs:
+        hint = "let the cluster assign one (kube-controller-manager --allocate-node-cidrs)"
+        return Problem(
+            code=NO_POD_CIDR,
+            object=str(node.source),
+            field="spec.podCIDR",
+            found="nothing",
+            allowed="a prefix for its pods",
+            hint=hint,
+        )
+    prefix = node.pod_cidrs[0]
+    if prefix.num_addresses < 8:
+        return Problem(
+            code=SMALL_POD_CIDR,
+            object=str(node.source),
+            field="spec.podCIDR",
+            found=str(prefix),
+            allowed="router and node take an address each, so at least 8 addresses",
+            hint="assign a shorter prefix, such as a /24",
+        )
+    return None
+
+
+def network_id(node: str) -> NetworkId:
+    """The overlay network of this node."""
+    return NetworkId(f"overlay/{node}")
+
+
+def management_port(node: str) -> PortId:
+    """The port by which this node itself is on its overlay network."""
+    return PortId(f"node/{node}")
+
+
+def gateway(prefix: IPNetwork) -> IPAddress:
+    """The router's address on a node's network."""
+    return prefix[1]
+
+
+def management_address(prefix: IPNetwork) -> IPAddress:
+    """The node's own address on its network."""
+    return prefix[2]
+
+
+def pool(node: Node) -> Pool:
+    """What pods on this (fit) node may get: its podCIDR without the router's and the node's own address."""
+    prefix = node.pod_cidrs[0]
+    rest = Range(prefix[3], prefix[-1])
+    subnet = PoolSubnet(network=network_id(node.name), prefix=prefix, gateway=gateway(prefix), ranges=(rest,))
+    return Pool(name=f"node/{node.name}", family=prefix.version, subnets=(subnet,), source=node.source)
+
+
+def _node(node: Node, mtu: int) -> tuple[Object, ...]:
+    prefix, network = node.pod_cidrs[0], network_id(node.name)
+    router, own = _on(prefix, gateway(prefix)), _on(prefix, management_address(prefix))
+    return (
+        Network(id=network, kind=NetworkKind.OVERLAY, mtu=mtu, source=node.source),
+        Subnet(id=network, network=network, prefix=prefix, gateway=router.ip, source=node.source),
+        RouterPort(
+            id=network, router=ROUTER, network=network, mac=mac_of(router.ip), addresses=(router,), source=node.source
+        ),
+        Port(
+            id=management_port(node.name),
+            network=network,
+            mac=mac_of(own.ip),
+            addresses=(own,),
+            chassis=node.name,
+            source=node.source,
+        ),
+    )
+
+
+def _on(prefix: IPNetwork, address: IPAddress) -> IPInterface:
+    return ipaddress.ip_interface(f"{address}/{prefix.prefixlen}")
