@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,10 @@ class Central:
             assert time.monotonic() < deadline, f"{socket} did not appear"
             time.sleep(0.01)  # no event tells that a daemon listens
 
-    def start_northd(self) -> None:
+    def start_northd(self, chassis: Sequence[str] = ()) -> None:
+        """Start northd, with rows of chassis that exist in name only."""
+        for number, name in enumerate(chassis, 1):
+            self.sbctl("chassis-add", name, "geneve", f"127.0.0.{number}")
         remotes = (f"--ovnnb-db={self.remote('nb')}", f"--ovnsb-db={self.remote('sb')}")
         self._start("northd", "ovn-northd", *remotes, f"--log-file={self.northd_log}")
 
@@ -66,6 +69,11 @@ class Central:
 
     def sbctl(self, *argv: str) -> str:
         return self._ctl("ovn-sbctl", "sb", argv)
+
+    def trace(self, datapath: str, microflow: str) -> str:
+        """What ovn-trace says of a packet."""
+        command = ["ovn-trace", f"--db={self.remote('sb')}", "--ct=new", datapath, microflow]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
 
     def stop(self) -> None:
         for process in self._processes.values():

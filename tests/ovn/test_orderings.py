@@ -1,0 +1,118 @@
+"""The rows follow from the last state alone, whatever came before it and however it was cut into steps.
+
+Each named sequence of states runs as it is, reversed, with empties between, with every state twice, squashed into its
+last state, and object by object in both orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from ipaddress import ip_interface
+from typing import Any
+
+import msgspec
+import pytest
+
+from trunkline import ovn
+from trunkline.intent import model
+from trunkline.ovn import identity
+
+States = list[model.Intent]
+EMPTY = model.Intent()
+
+SEQUENCES = {
+    "pods-come-and-a-node-dies": ["pods-on-a-vlan", "overlay-of-two-nodes", "node-egress-by-source-route"],
+    "the-broken-is-repaired": ["missing-references", "refused-objects", "overlay-of-two-nodes"],
+    "families": ["untagged-network", "dual-stack", "overlay-of-two-nodes", "dual-stack"],
+    "vlan-gets-a-router": ["pods-on-a-vlan", "router-leg-on-a-vlan", "address-outside-its-subnet"],
+}
+
+ORDERINGS: dict[str, Callable[[States], States]] = {
+    "as-it-is": lambda states: states,
+    "reversed": lambda states: states[::-1],
+    "empties-between": lambda states: [state for pair in ((one, EMPTY) for one in states) for state in pair][:-1],
+    "every-state-twice": lambda states: [state for state in states for _ in range(2)],
+    "squashed": lambda states: states[-1:],
+    "cumulative": lambda states: list(_growing(states)),
+}
+
+
+def _growing(states: States) -> Iterator[model.Intent]:
+    objects: list[model.Object] = []
+    for state in states:
+        objects += state.objects()
+        yield model.Intent.of(objects)
+
+
+@pytest.mark.parametrize("ordering", ORDERINGS)
+@pytest.mark.parametrize("sequence", SEQUENCES)
+def test_last_state_decides(sequence: str, ordering: str, intent_of_case: Any, new_database: Any) -> None:
+    states = ORDERINGS[ordering]([intent_of_case(name) for name in SEQUENCES[sequence]])
+    target, database = ovn.Target(), new_database()
+
+    for state in states:
+        database.apply(ovn.plan(target.rows, database.observed(), target.replace(state)))
+
+    assert database.contents() == at_once(states[-1], new_database())
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_order_of_single_objects_does_not_matter(
+    golden_case: str, backwards: bool, intent_of_case: Any, new_database: Any
+) -> None:
+    intent = intent_of_case(golden_case)
+    objects = intent.objects()[::-1] if backwards else intent.objects()
+    target, database = ovn.Target(), new_database()
+
+    for item in objects:
+        database.apply(ovn.plan(target.rows, database.observed(), target.apply([item])))
+
+    assert database.contents() == at_once(intent, new_database())
+
+
+def test_objects_taken_away_one_by_one_leave_nothing(golden_case: str, intent_of_case: Any, new_database: Any) -> None:
+    intent = intent_of_case(golden_case)
+    target, database = ovn.Target(), new_database()
+    database.apply(ovn.plan(target.rows, database.observed(), target.replace(intent)))
+
+    for item in intent.objects():
+        database.apply(ovn.plan(target.rows, database.observed(), target.apply(removed=[identity.key_of(item)])))
+
+    assert database.contents() == new_database().contents()
+
+
+def test_network_that_changes_its_kind_takes_its_ports_and_legs_along(intent_of_case: Any, new_database: Any) -> None:
+    intent = intent_of_case("router-leg-on-a-vlan")
+    (network,) = intent.networks.values()
+    overlay = msgspec.structs.replace(network, kind=model.NetworkKind.OVERLAY)
+    target = ovn.Target()
+    target.replace(intent)
+
+    touched = target.apply([overlay])
+
+    assert {key.table for key in touched} == {"ACL", "Logical_Switch_Port"}
+    assert target.rows == ovn.compile_rows(msgspec.structs.replace(intent, networks={network.id: overlay})).rows
+
+
+def test_one_changed_port_among_many_touches_one_row() -> None:
+    network = model.Network(id="overlay/n", kind=model.NetworkKind.OVERLAY)
+    ports = [
+        model.Port(id=f"p{n}", network=network.id, mac="0a:58:00:00:00:01", addresses=model_address(n))
+        for n in range(50)
+    ]
+    target = ovn.Target()
+    target.apply([network, *ports])
+
+    touched = target.apply([msgspec.structs.replace(ports[7], chassis="n1")])
+
+    assert touched == {ovn.RowKey("Logical_Switch_Port", "Port", "p7")}
+    assert target.apply([msgspec.structs.replace(ports[7], chassis="n1")]) == set()
+
+
+def at_once(intent: model.Intent, database: Any) -> Any:
+    database.apply(ovn.plan(ovn.compile_rows(intent).rows, database.observed()))
+    return database.contents()
+
+
+def model_address(number: int) -> Any:
+    return (ip_interface(f"10.0.0.{number + 1}/24"),)
