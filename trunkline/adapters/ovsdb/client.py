@@ -100,6 +100,14 @@ class Client:
         """Whether transactions pass at this moment."""
         return self._link is not None
 
+    async def live(self) -> None:
+        """Wait until transactions pass; every replica has then caught up with what happened before.
+
+        Raises:
+            Unreachable: the client is closed.
+        """
+        await self._live()
+
     async def transact(self, ops: Sequence[operations.Operation]) -> list[dict[str, Any]]:
         """Run the operations as one transaction and answer their results; waits for a connection if there is none.
 
@@ -118,7 +126,12 @@ class Client:
                 if any(op.changes_something for op in ops):
                     raise errors.CommitInDoubt(str(error)) from error
                 continue
-            _raise_refusal(answer, len(ops))
+            try:
+                _raise_refusal(answer, len(ops))
+            except errors.CommitInDoubt as error:
+                # What this server knows is not the cluster's last word: whoever reads next reads from a new connection.
+                session.drop(str(error))
+                raise
             return [operations.result(self.schema, op, wire) for op, wire in zip(ops, answer, strict=True)]
 
     async def replicate(self, *row_types: type[rows.Row], where: Mapping[type[rows.Row], Any] | None = None) -> Replica:
