@@ -19,7 +19,6 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_FLAGS = 1, 2, 3, 8
 _IFA_F_NODAD = 0x02
-_IFA_F_NOPREFIXROUTE = 0x200
 
 _HEADER = struct.Struct("=BBBBi")
 """struct ifaddrmsg: family, prefix length, flags, scope, interface index."""
@@ -35,7 +34,7 @@ class Address(msgspec.Struct, frozen=True):
 
 def listed(kernel: Connection, index: int) -> list[Address]:
     """The addresses of one interface, in the kernel's order (the first of a subnet is its primary)."""
-    found = [_parse(body) for body in kernel.dump(RTM_GETADDR, _HEADER.pack(0, 0, 0, 0, 0))]
+    found = [parse(body) for body in kernel.dump(RTM_GETADDR, _HEADER.pack(0, 0, 0, 0, 0))]
     return [address for address in found if address.index == index]
 
 
@@ -51,22 +50,20 @@ def add_request(index: int, value: IPInterface) -> tuple[int, int, bytes]:
     return RTM_NEWADDR, message.NLM_F_CREATE | message.NLM_F_EXCL, body
 
 
-def moved_request(address: Address, index: int, name: str, *, prefix_route: bool = True) -> tuple[int, int, bytes]:
+def moved_request(address: Address, index: int, name: str, *, detect_duplicates: bool = True) -> tuple[int, int, bytes]:
     """The request that gives another interface the same address with the same lifetimes, flags, peer and scope.
 
-    A label ("eth0:1") follows the new interface's name.  Without `prefix_route` the kernel adds no route to the
-    address's subnet: for the moment when the old interface still carries the traffic.
+    A label ("eth0:1") follows the new interface's name.  Without `detect_duplicates` an IPv6 address works at once.
     """
     family, length, flags, scope, _index = _HEADER.unpack_from(address.raw)
-    body = _HEADER.pack(family, length, flags, scope, index)
+    extra = 0 if detect_duplicates or family == socket.AF_INET else _IFA_F_NODAD
+    body = _HEADER.pack(family, length, flags | extra, scope, index)
     for kind, payload in message.attribute_list(address.raw[_HEADER.size :]):
         if kind == _IFA_LABEL:
             _old, colon, suffix = payload.rstrip(b"\0").decode().partition(":")
             body += message.text(kind, (name + colon + suffix)[:15])
         elif kind == _IFA_FLAGS:
-            (all_flags,) = struct.unpack("=I", payload)
-            all_flags |= _IFA_F_NODAD if family == socket.AF_INET6 else 0
-            body += message.number(kind, all_flags | (0 if prefix_route else _IFA_F_NOPREFIXROUTE))
+            body += message.number(kind, struct.unpack("=I", payload)[0] | extra)
         else:
             body += message.attribute(kind, payload)
     return RTM_NEWADDR, message.NLM_F_CREATE | message.NLM_F_REPLACE, body
@@ -79,10 +76,6 @@ def remove_request(address: Address) -> tuple[int, int, bytes]:
 
 def parse(raw: bytes) -> Address:
     """The address in an RTM_NEWADDR body."""
-    return _parse(raw)
-
-
-def _parse(raw: bytes) -> Address:
     _family, length, _flags, _scope, index = _HEADER.unpack_from(raw)
     found = message.attributes(raw[_HEADER.size :])
     packed = found.get(_IFA_LOCAL) or found[_IFA_ADDRESS]

@@ -44,7 +44,7 @@ class Peer(msgspec.Struct, frozen=True):
     namespace_fd: int
 
 
-def create_veth(kernel: Connection, name: str, peer: Peer, mtu: int) -> None:
+def create_veth(kernel: Connection, name: str, mac: str, peer: Peer, mtu: int) -> None:
     """Make a veth pair in one step: the near end here and up, the far end in its namespace and down.
 
     Raises:
@@ -60,6 +60,7 @@ def create_veth(kernel: Connection, name: str, peer: Peer, mtu: int) -> None:
     body = (
         _INFO.pack(0, 0, 0, IFF_UP, IFF_UP)
         + message.text(_IFLA_IFNAME, name)
+        + message.attribute(_IFLA_ADDRESS, mac_bytes(mac))
         + message.number(_IFLA_MTU, mtu)
         + message.nested(
             _IFLA_LINKINFO,

@@ -18,9 +18,13 @@ from trunkline.kit.addresses import IPAddress, IPInterface, IPNetwork
 
 
 class Cable(msgspec.Struct, frozen=True, kw_only=True):
-    """What one pod's interface should be.  A route without a next hop goes straight out of the interface."""
+    """What one pod's interface should be.
+
+    A route without a next hop goes straight out of the interface.  An `mtu` of 0 means any, where cables are compared.
+    """
 
     host_name: str
+    host_mac: str
     namespace: str
     name: str
     mac: str
@@ -77,7 +81,8 @@ def _plug(cable: Cable) -> None:
     handle = os.open(cable.namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with Connection() as kernel:
-            links.create_veth(kernel, cable.host_name, links.Peer(cable.name, cable.mac, handle), cable.mtu)
+            peer = links.Peer(cable.name, cable.mac, handle)
+            links.create_veth(kernel, cable.host_name, cable.host_mac, peer, cable.mtu)
     finally:
         os.close(handle)
     if not cable.checksum_offload:
@@ -117,7 +122,7 @@ def _differences_inside(cable: Cable) -> list[str]:
     found = [] if link.up else [f"interface {cable.name} is down"]
     if link.mac != cable.mac:
         found.append(f"interface {cable.name} has MAC {link.mac}, not {cable.mac}")
-    if link.mtu != cable.mtu:
+    if link.mtu != (cable.mtu or link.mtu):
         found.append(f"interface {cable.name} has MTU {link.mtu}, not {cable.mtu}")
     found += [f"address {address} is missing" for address in cable.addresses if address not in held]
     return found + [f"route {_shown(route)} is missing" for route in cable.routes if route not in known]

@@ -73,10 +73,10 @@ def add_request(
     return RTM_NEWROUTE, message.NLM_F_CREATE | message.NLM_F_EXCL, body
 
 
-def moved_request(route: Route, old: int, new: int, *, replace: bool) -> tuple[int, int, bytes]:
+def moved_request(route: Route, old: int, new: int) -> tuple[int, int, bytes]:
     """The request for the same route by interface `new` where it said `old`.
 
-    With `replace` it takes the place of the route to the same prefix (IPv4 knows no two of the same metric).
+    It takes the place of the route to the same prefix with the same metric, in one step.
     """
     fields = list(_HEADER.unpack_from(route.raw))
     fields[8] &= ~_STATE_FLAGS
@@ -90,7 +90,7 @@ def moved_request(route: Route, old: int, new: int, *, replace: bool) -> tuple[i
             body += message.attribute(kind, _moved_hops(payload, old, new))
         elif kind != _RTA_CACHEINFO:
             body += message.attribute(kind, payload)
-    return RTM_NEWROUTE, message.NLM_F_CREATE | (message.NLM_F_REPLACE if replace else message.NLM_F_EXCL), body
+    return RTM_NEWROUTE, message.NLM_F_CREATE | message.NLM_F_REPLACE, body
 
 
 def remove_request(route: Route) -> tuple[int, int, bytes]:

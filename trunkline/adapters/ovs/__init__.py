@@ -1,0 +1,1 @@
+"""The node's Open vSwitch through its database: bridges, ports, settings."""

@@ -1,0 +1,57 @@
+"""The agent as a process of its own, with attachments from a file instead of the Kubernetes API.
+
+agent_process.py SETTINGS.json ATTACHMENTS.json [restore]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+
+from trunkline.agent import main, spec
+from trunkline.agent.attachments import PodRef, decided
+from trunkline.agent.settings import Settings
+from trunkline.intent import attachment
+
+
+class FileAttachments:
+    """Reads the file whenever it is asked; only a test may poll."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def _objects(self) -> dict[str, dict[str, str]]:
+        return json.loads(self._path.read_text())
+
+    async def wait(self, pod: PodRef, timeout: float) -> attachment.Attachment:
+        try:
+            async with asyncio.timeout(timeout):
+                while not (found := self._decided(pod)):
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise spec.Failure(spec.TRY_AGAIN_LATER, f"{pod}: nothing after {timeout:g} s") from None
+        if found.problem:
+            raise spec.Failure.of(spec.NO_ADDRESS, found.problem)
+        return found
+
+    def _decided(self, pod: PodRef) -> attachment.Attachment | None:
+        found = self._objects().get(pod.key)
+        if not found:
+            return None
+        meta = {"uid": found["uid"], "annotations": {attachment.ANNOTATION: found["note"]}}
+        return decided({"metadata": meta}, pod)
+
+    def uids(self) -> frozenset[str]:
+        return frozenset(found["uid"] for found in self._objects().values())
+
+
+if __name__ == "__main__":
+    chosen = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Settings)
+    work = (
+        main.restore(chosen) if sys.argv[3:] == ["restore"] else main.serve(chosen, FileAttachments(Path(sys.argv[2])))
+    )
+    asyncio.run(work)

@@ -1,0 +1,121 @@
+"""Where the agent learns how a pod is to be attached: the controller's annotation on the Pod.
+
+The CNI server asks an `AttachmentSource`; in production that is the agent's watch on the Pods of its own node, so an
+answer that is there already costs nothing and one that is not is waited for without asking again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from trunkline.adapters.kube.informer import Informer
+from trunkline.agent import spec
+from trunkline.intent import attachment
+from trunkline.kit import problems
+
+NO_POD = problems.register("TRK-0502", "The container's Pod is not known on this node")
+NOT_DECIDED = problems.register("TRK-0503", "The controller has not decided yet how the Pod is attached")
+UNREADABLE = problems.register("TRK-0504", "The Pod's network annotation cannot be read")
+
+
+class PodRef(msgspec.Struct, frozen=True):
+    """A pod as the runtime names it; `uid` is empty when the runtime does not tell."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+
+    def __str__(self) -> str:
+        return f"Pod {self.namespace}/{self.name}"
+
+    @property
+    def key(self) -> str:
+        """As informers spell it."""
+        return f"{self.namespace}/{self.name}"
+
+
+class AttachmentSource(Protocol):
+    """Knows the pods of this node."""
+
+    async def wait(self, pod: PodRef, timeout: float) -> attachment.Attachment:
+        """The pod's attachment, waited for up to `timeout` seconds.  It carries no problem and the right Pod's UID.
+
+        Raises:
+            Failure: there is none in time, or the controller says why there cannot be one.
+        """
+
+    def uids(self) -> frozenset[str] | None:
+        """The UIDs of the pods that are on this node; None while that is not known."""
+
+
+class KubeAttachments:
+    """Attachments from Pod annotations, as an informer sees them."""
+
+    def __init__(self, pods: Informer) -> None:
+        self._pods = pods
+        self._synced = False
+
+    async def synced(self) -> None:
+        """Return when the node's pods are known."""
+        await self._pods.synced()
+        self._synced = True
+
+    async def wait(self, pod: PodRef, timeout: float) -> attachment.Attachment:
+        try:
+            found = await self._pods.wait_for(lambda objects: decided(objects.get(pod.key), pod), timeout, key=pod.key)
+        except TimeoutError:
+            problem = _why_not(self._pods.objects.get(pod.key), pod, timeout)
+            raise spec.Failure.of(spec.TRY_AGAIN_LATER, problem) from None
+        if found.problem:
+            raise spec.Failure.of(spec.NO_ADDRESS, found.problem)
+        return found
+
+    def uids(self) -> frozenset[str] | None:
+        if not self._synced:
+            return None
+        return frozenset(obj["metadata"]["uid"] for obj in self._pods.objects.values())
+
+
+def decided(obj: Mapping[str, Any] | None, pod: PodRef) -> attachment.Attachment | None:
+    """What the controller wrote for exactly this Pod, problem or not; None while there is nothing.
+
+    Raises:
+        Failure: it wrote something that is not an attachment.
+    """
+    if obj is None or pod.uid not in ("", obj["metadata"]["uid"]):
+        return None
+    text = obj["metadata"].get("annotations", {}).get(attachment.ANNOTATION)
+    if not text:
+        return None
+    try:
+        found = attachment.decode(text)
+    except msgspec.MsgspecError as error:
+        raise spec.Failure.of(spec.INVALID_CONFIG, _unreadable(pod, str(error))) from error
+    # A StatefulSet's new pod has the old one's name; a note for the old one must not be used.
+    return found if found.uid == obj["metadata"]["uid"] else None
+
+
+def _why_not(obj: Mapping[str, Any] | None, pod: PodRef, timeout: float) -> problems.Problem:
+    if obj is None or pod.uid not in ("", obj["metadata"]["uid"]):
+        return problems.Problem(
+            code=NO_POD,
+            object=str(pod),
+            found=f"no such Pod with UID {pod.uid} on this node" if pod.uid else "no such Pod on this node",
+            hint="see whether the agent reaches the Kubernetes API",
+        )
+    return problems.Problem(
+        code=NOT_DECIDED,
+        object=str(pod),
+        field=f"metadata.annotations[{attachment.ANNOTATION}]",
+        found=f"nothing for this Pod after {timeout:g} s",
+        hint="see whether `trunkline controller` runs",
+    )
+
+
+def _unreadable(pod: PodRef, error: str) -> problems.Problem:
+    field = f"metadata.annotations[{attachment.ANNOTATION}]"
+    hint = "remove the annotation; the controller writes it anew"
+    return problems.Problem(code=UNREADABLE, object=str(pod), field=field, found=error, hint=hint)

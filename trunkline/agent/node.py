@@ -1,0 +1,71 @@
+"""The node's Open vSwitch as OVN needs it: the integration bridge, the physical networks' bridges, who the node is.
+
+`bring_up` runs from whatever is there to what should be there and may be repeated at any time.  Its order matters once:
+the guard holds before ovn-controller learns where its database is, and a bridge exists before it is mapped.
+"""
+
+from __future__ import annotations
+
+from trunkline.adapters.ovs.switch import BridgeSpec, Switch
+from trunkline.agent import labels
+from trunkline.agent.guard import Guard
+from trunkline.agent.settings import Settings
+from trunkline.agent.uplinks import Uplinks, bridge_name
+
+_GUARD_SECONDS = 30.0
+"""How long to wait for ovs-vswitchd to say what its datapath can do; chosen: it takes well under a second."""
+
+
+class Node:
+    """Brings one node into shape and keeps it there."""
+
+    def __init__(
+        self, switch: Switch, settings: Settings, guard: Guard | None, uplinks: Uplinks, datapath: str
+    ) -> None:
+        """`guard` is None where the kernel's datapath is used, which does not need it."""
+        self._switch = switch
+        self._settings = settings
+        self._guard = guard
+        self._uplinks = uplinks
+        self._datapath = datapath
+
+    async def bring_up(self) -> None:
+        """Change what differs.
+
+        Raises:
+            RemoteError: the database or the kernel refused; trying again may help.
+            TimeoutError: ovs-vswitchd does not answer.
+        """
+        await self._switch.initialise()
+        await self._switch.ensure_bridge(self._integration_bridge())
+        await self._switch.set_external_ids(self._identity())
+        if tls := self._settings.tls:
+            await self._switch.set_tls(tls.private_key, tls.certificate, tls.ca)
+        if guard := self._guard:
+            await self._switch.ensure_datapath(self._datapath)
+            await self._switch.replica.wait_for(lambda: guard.holds, _GUARD_SECONDS)
+        await self._uplinks.bring_up()
+        await self._switch.set_external_ids({**self._mappings(), "ovn-remote": self._settings.ovn_remote})
+
+    def _integration_bridge(self) -> BridgeSpec:
+        return BridgeSpec(
+            name=self._settings.integration_bridge,
+            datapath_type=self._datapath,
+            fail_mode="secure",
+            other_config={"disable-in-band": "true"},
+            external_ids=labels.OWNER,
+        )
+
+    def _identity(self) -> dict[str, str]:
+        return {
+            "system-id": self._settings.node,
+            "hostname": self._settings.node,
+            "ovn-bridge": self._settings.integration_bridge,
+            "ovn-encap-type": self._settings.encap_type,
+            "ovn-encap-ip": self._settings.encap_ip,
+            "ovn-monitor-all": "true",
+        }
+
+    def _mappings(self) -> dict[str, str]:
+        networks = dict.fromkeys(uplink.physical_network for uplink in self._settings.uplinks)
+        return {"ovn-bridge-mappings": ",".join(f"{network}:{bridge_name(network)}" for network in networks)}

@@ -1,0 +1,72 @@
+"""The agent's settings file, `agent.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from trunkline.kit import problems
+
+BAD_SETTINGS = problems.register("TRK-0501", "The agent's settings file cannot be used")
+
+
+class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A network card that goes into the bridge of a physical network."""
+
+    interface: str
+    physical_network: str = "trunk"
+
+
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files with which ovn-controller shows who it is to the southbound database, and checks who answers."""
+
+    private_key: str
+    certificate: str
+    ca: str
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything the agent is told.
+
+    `node` is the Kubernetes Node's name and the OVN chassis name.  `attach_timeout` is in seconds and bounds one CNI ADD.
+    `metrics` is an address to serve metrics on ("127.0.0.1:9479"; empty: none).
+    """
+
+    node: str
+    kubeconfig: str
+    ovs: str = "unix:/run/openvswitch/db.sock"
+    ovn_remote: str
+    encap_type: str = "geneve"
+    encap_ip: str
+    tls: Tls | None = None
+    uplinks: tuple[Uplink, ...] = ()
+    integration_bridge: str = "br-int"
+    datapath_type: Literal["auto", "netdev", "system"] = "auto"
+    cni_socket: str = "/run/trunkline/cni.sock"
+    cni_bin_dir: str = "/opt/cni/bin"
+    cni_conf_dir: str = "/etc/cni/net.d"
+    state_dir: str = "/var/lib/trunkline"
+    attach_timeout: float = 20.0
+    metrics: str = ""
+
+
+def load(path: Path) -> Settings:
+    """Read a settings file.
+
+    Raises:
+        IntentError: it is missing, not TOML, or names a setting that does not exist or has the wrong type.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), Settings)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        hint = problems.did_you_mean(_unknown_field(str(error)), Settings.__struct_fields__)
+        problem = problems.Problem(code=BAD_SETTINGS, object=f"file {path}", found=str(error), hint=hint)
+        raise problems.IntentError(problems=[problem]) from error
+
+
+def _unknown_field(message: str) -> str:
+    _, found, rest = message.partition("unknown field `")
+    return rest.partition("`")[0] if found else ""
