@@ -1,0 +1,63 @@
+"""What a failed case leaves for the person who looks into it.  Best effort: a tool that fails is a line, not an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trunkline.adapters.kube import resources
+from trunkline.kit import problems
+from trunkline.lab import openvswitch, processes, shell, status
+from trunkline.lab.cases.bench import Bench
+from trunkline.lab.topology import CONTROL_PLANE
+
+_LOG_LINES = 50
+_EVENTS = 15
+
+
+async def gather(bench: Bench, case: str) -> tuple[Path, list[str]]:
+    """Write everything to a file; answers the file, and the lines worth showing at once."""
+    events = await _events(bench)
+    parts = {"events": events, "programs": _programs(bench)}
+    nb = ("ovn-nbctl", f"--db=unix:{bench.lab.home(CONTROL_PLANE)}/ovnnb_db.sock", "show")
+    sb = ("ovn-sbctl", f"--db=unix:{bench.lab.home(CONTROL_PLANE)}/ovnsb_db.sock", "show")
+    parts |= {"ovn-nbctl show": await _output(bench, *nb), "ovn-sbctl show": await _output(bench, *sb)}
+    for node in bench.drawn.nodes:
+        database = f"--db=unix:{bench.lab.home(node)}/db.sock"
+        parts[f"{node}: ovs-vsctl show"] = await _output(bench, "ovs-vsctl", "--timeout=5", database, "show")
+        flows = ("ovs-ofctl", "dump-ports", f"unix:{bench.lab.home(node)}/br-int.mgmt")
+        parts[f"{node}: port counters of br-int"] = await _output(bench, *flows, host=node)
+    for host, role in status.roles(bench.drawn).items():
+        for program in status.PROGRAMS.get(role, ()):
+            log = processes.log_file(bench.lab, host, program)
+            parts[f"{host}: {log}"] = processes.tail(log, _LOG_LINES)
+    file = bench.lab.directory / "evidence" / f"{case}.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(line for title, lines in parts.items() for line in (f"== {title}", *lines, "")))
+    return file, [*parts["programs"], *events[-_EVENTS:]]
+
+
+async def _events(bench: Bench) -> list[str]:
+    try:
+        found, _ = await bench.kube.list(resources.EVENTS)
+    except problems.RemoteError as error:
+        return [str(error)]
+    lines = []
+    for each in sorted(found, key=lambda event: str(event.get("lastTimestamp") or "")):
+        about = each.get("involvedObject") or {}
+        where = f"{about.get('kind')} {about.get('namespace', '')}/{about.get('name')}"
+        lines.append(f"event {each.get('type')} {where} {each.get('reason')}: {each.get('message')}")
+    return lines
+
+
+def _programs(bench: Bench) -> list[str]:
+    found = status.status(bench.lab, bench.drawn)
+    return [f"{host.name}: {name} is down" for host in found.hosts for name, pid in host.programs.items() if not pid]
+
+
+async def _output(bench: Bench, *argv: str, host: str = CONTROL_PLANE) -> list[str]:
+    environment = {**bench.lab.environment(), **openvswitch.environment(bench.lab, host)}
+    try:
+        _, output, said = await shell.attempt(argv, environment=environment)
+    except problems.RemoteError as error:
+        return [str(error)]
+    return [*output.splitlines(), *said.splitlines()]

@@ -1,0 +1,139 @@
+"""The verb `capture`: frames as evidence.  Listen first, then let steps run, then count by decoded fields."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address
+
+import msgspec
+
+from trunkline.lab import targets
+from trunkline.lab.capture import Capture
+from trunkline.lab.cases.bench import Bench, StepFailed
+from trunkline.lab.cases.model import Expectation, Listen, Match, Step
+from trunkline.lab.packets import Packet
+
+RunSteps = Callable[[tuple[Step, ...]], Awaitable[None]]
+
+_SAMPLES = 2  # how many frames are shown for each thing expected
+
+
+class Meant(msgspec.Struct, frozen=True):
+    """A `Match` whose names have become addresses; None admits everything."""
+
+    match: Match
+    sources: frozenset[IPv4Address] | None
+    destinations: frozenset[IPv4Address] | None
+    inner: Meant | None
+
+    def admits(self, packet: Packet) -> bool:
+        """Whether the packet is such a frame."""
+        match = self.match
+        return (
+            match.vlan in (None, packet.vlan if packet.vlan is not None else "none")
+            and match.protocol in ("", packet.protocol)
+            and match.kind in ("", packet.kind)
+            and match.destination_port in (None, packet.destination_port)
+            and (self.sources is None or packet.source in self.sources)
+            and (self.destinations is None or packet.destination in self.destinations)
+            and (self.inner is None or (packet.inner is not None and self.inner.admits(packet.inner)))
+        )
+
+
+async def capture(bench: Bench, wanted: Listen, case: str, run_steps: RunSteps) -> list[str]:
+    """Capture while steps run.
+
+    Raises:
+        StepFailed: something expected was not seen, or seen too often.
+    """
+    target = bench.target(wanted.at)
+    chosen = (wanted.interface,) if isinstance(wanted.interface, str) else wanted.interface
+    async with contextlib.AsyncExitStack() as stack:
+        captures = []
+        for name in chosen:
+            interface = targets.interface(target, name)
+            file = bench.capture_file(case, f"{wanted.at}-{interface}")
+            captures.append(await stack.enter_async_context(Capture(target, interface, wanted.filter, file)))
+        await run_steps(wanted.steps)
+        expected = [(each, await _per_source(bench, each)) for each in wanted.expect]
+        seen = await _collect(captures, expected, wanted.within)
+    return _judge(seen, expected, [str(capture.file) for capture in captures])
+
+
+Expected = list[tuple[Expectation, list[tuple[str, Meant]]]]
+Seen = list[tuple[str, Packet]]
+
+
+async def _per_source(bench: Bench, wanted: Expectation) -> list[tuple[str, Meant]]:
+    """One `Meant` for each source that the expectation names, so that every one of them has to be seen."""
+    meant = await _meant(bench, wanted)
+    if not wanted.source:
+        return [("", meant)]
+    names = await bench.addresses(wanted.source)
+    return [
+        (f"{name} ({address})", msgspec.structs.replace(meant, sources=frozenset({address})))
+        for address, name in names.items()
+    ]
+
+
+async def _meant(bench: Bench, match: Match) -> Meant:
+    sources = frozenset(await bench.addresses(match.source)) if match.source else None
+    destinations = frozenset(await bench.addresses(match.destination)) if match.destination else None
+    return Meant(match, sources, destinations, await _meant(bench, match.inner) if match.inner else None)
+
+
+async def _collect(captures: list[Capture], expected: Expected, seconds: float) -> Seen:
+    """The frames of all captures, as soon as every minimum is reached."""
+
+    def gathered() -> Seen:
+        return [(capture.interface, packet) for capture in captures for packet in capture.seen()]
+
+    def enough(_: list[Packet]) -> bool:
+        seen = gathered()
+        return all(
+            sum(meant.admits(packet) for _, packet in seen) >= bounds(wanted.count)[0]
+            for wanted, sources in expected
+            for _, meant in sources
+        )
+
+    await captures[0].until(enough, seconds)
+    return gathered()
+
+
+def bounds(count: str | int) -> tuple[int, int | None]:
+    """Least and most frames that a count allows: "1+" is (1, None), 0 is (0, 0).
+
+    Raises:
+        StepFailed: it is neither a number nor a number with "+".
+    """
+    found = re.fullmatch(r"(\d+)(\+?)", str(count))
+    if not found:
+        raise StepFailed(f"count: {count!r} is neither a number nor a number with '+'")
+    least = int(found[1])
+    return least, None if found[2] else least
+
+
+def _judge(seen: Seen, expected: Expected, files: list[str]) -> list[str]:
+    lines: list[str] = []
+    wrong: list[str] = []
+    for wanted, sources in expected:
+        for name, meant in sources:
+            found = [(interface, packet) for interface, packet in seen if meant.admits(packet)]
+            least, most = bounds(wanted.count)
+            title = f"{len(found)} x {describe(wanted)}" + (f" from {name}" if name else "")
+            if len(found) < least or (most is not None and len(found) > most):
+                wrong.append(f"{title}; expected {wanted.count}")
+            lines += [title, *(f"  {interface}: {packet}" for interface, packet in found[:_SAMPLES])]
+    if wrong:
+        raise StepFailed("\n".join([*wrong, f"{len(seen)} frames seen in all, kept in {', '.join(files)}", *lines]))
+    return lines
+
+
+def describe(match: Match) -> str:
+    """A match in words."""
+    tag = "" if match.vlan is None else "untagged" if match.vlan == "none" else f"VLAN {match.vlan}"
+    words = [tag, match.protocol, match.kind, f"to {match.destination}" if match.destination else ""]
+    text = " ".join(word for word in words if word) or "frame"
+    return f"{text} carrying {describe(match.inner)}" if match.inner else text

@@ -1,0 +1,94 @@
+"""The verbs `reach` and `exec`: what works from one place to another."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import IPv4Address
+
+import msgspec
+
+from trunkline.lab import shell, targets
+from trunkline.lab.cases.bench import Bench, StepFailed
+from trunkline.lab.cases.model import Execute, Reach
+
+_PATIENCE = 2  # seconds that one attempt may take
+_SILENT_ATTEMPTS = 2  # how often "no" is asked for before it is believed; chosen: a first ARP may get lost
+_PARALLEL = 8  # chosen: two cores
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """One cell of a reachability matrix."""
+
+    origin: str
+    to: str
+    address: IPv4Address
+
+
+async def reach(bench: Bench, wanted: Reach) -> list[str]:
+    """Probe every pair at the same time; each is tried again until it is as wanted or time is up.
+
+    Raises:
+        StepFailed: some pairs are not as wanted; shows all of them, expected and seen.
+    """
+    destinations = await bench.addresses(wanted.to)
+    origins = await bench.places(wanted.origin)
+    pairs = [Pair(origin, to, address) for origin in origins for address, to in destinations.items() if origin != to]
+    gate = asyncio.Semaphore(_PARALLEL)
+    answers = await asyncio.gather(*(_probe(bench, wanted, pair, gate) for pair in pairs))
+    lines = [_line(pair, wanted, answer) for pair, (answer, _) in zip(pairs, answers, strict=True)]
+    if all(answer == wanted.expect for answer, _ in answers):
+        return lines
+    said = sorted({text for answer, text in answers if answer != wanted.expect and text})
+    raise StepFailed("\n".join([*lines, *said]))
+
+
+async def execute(bench: Bench, wanted: Execute) -> list[str]:
+    """Run a command in a place.
+
+    Raises:
+        StepFailed: its exit code or what it printed is not as wanted.
+    """
+    target = bench.target(wanted.at)
+    environment = targets.environment(bench.lab, target)
+    code, output, said = await shell.attempt(targets.command(target, wanted.run), environment=environment)
+    seen = [f"{wanted.at}: {' '.join(wanted.run)}", *(output + said).strip().splitlines()]
+    missing = [text for text in wanted.contains if text not in output]
+    if code == wanted.exit_code and not missing:
+        return seen
+    wrong = [f"exit code {code}, {wanted.exit_code} wanted"] if code != wanted.exit_code else []
+    raise StepFailed("\n".join([*wrong, *(f"{text!r} is missing" for text in missing), *seen]))
+
+
+async def _probe(bench: Bench, wanted: Reach, pair: Pair, gate: asyncio.Semaphore) -> tuple[bool, str]:
+    """Whether the pair answers, and what the tool said."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wanted.within
+    attempts = 0
+    while True:
+        async with gate:
+            answers, said = await _attempt(bench, wanted, pair)
+        attempts += 1
+        enough = attempts >= _SILENT_ATTEMPTS if not wanted.expect else answers
+        if answers or enough or loop.time() > deadline:
+            return answers, said
+
+
+async def _attempt(bench: Bench, wanted: Reach, pair: Pair) -> tuple[bool, str]:
+    words: tuple[str, ...]
+    if wanted.by == "ping":
+        words = ("ping", "-n", "-c", "1", "-W", str(_PATIENCE), "-s", str(wanted.size), "-M", "do", str(pair.address))
+    else:
+        url = f"http://{pair.address}:{wanted.port}/"
+        words = ("curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", str(_PATIENCE), url)
+    code, output, said = await shell.attempt(targets.command(bench.target(pair.origin), words))
+    return code == 0, (said or output).strip()
+
+
+def _line(pair: Pair, wanted: Reach, answer: bool) -> str:
+    how = f"{wanted.by} {pair.origin} -> {pair.to}" + (f" ({pair.address})" if str(pair.address) != pair.to else "")
+    seen = "answers" if answer else "no answer"
+    return (
+        f"{how}: {seen}"
+        if answer == wanted.expect
+        else f"{how}: {seen}, but {'an' if wanted.expect else 'no'} answer was expected"
+    )
