@@ -1,9 +1,8 @@
 """Cut a JSON-RPC byte stream into messages.
 
 OVSDB servers send JSON objects one after the other without a separator, so a message ends where its braces balance.
-The cost is linear in the bytes received and mostly paid in C: a chunk in which no message ends (all but the last of a
-large snapshot) is reduced to its braces with `bytes.replace` and `bytes.translate`; only a chunk in which one ends is
-walked token by token.
+Strings may hold braces too, hence the care with quotes.  The cost is linear in the bytes received and mostly paid in C: a
+chunk in which messages end is walked brace by brace; one in the middle of a large snapshot is only counted.
 
 Invariant: how the stream is cut into chunks never changes which messages come out.
 """
@@ -15,9 +14,13 @@ from itertools import accumulate
 
 from trunkline.adapters.ovsdb import errors
 
-_TOKEN = re.compile(rb'\\.|["{}]', re.DOTALL)
+_STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+"'  # the rest of a string after its opening quote
+_END_OF_STRING = re.compile(_STRING, re.DOTALL)
+_TO_BRACE = re.compile(rb'[^"{}]*+(?:"' + _STRING + rb'[^"{}]*+)*+[{}]', re.DOTALL)
+_OPEN, _CLOSE = b"{}"
 _IRRELEVANT = bytes(set(range(256)) - set(b'"{}'))
-_STEP = {ord("{"): 1, ord("}"): -1}
+_STEP = {_OPEN: 1, _CLOSE: -1}
+_LARGE = 4096  # bytes; chosen: shorter chunks are walked about as fast as they are counted
 
 
 class Framer:
@@ -37,44 +40,55 @@ class Framer:
         Raises:
             ProtocolViolation: a closing brace without an opening one.
         """
-        chunk = self._carry + data
-        # A lone backslash at the end escapes a byte that has not arrived: keep the pair together.
-        odd = (len(chunk) - len(chunk.rstrip(b"\\"))) % 2
-        chunk, self._carry = (chunk[:-1], b"\\") if odd else (chunk, b"")
-        if self._skim(chunk):
-            self._parts.append(chunk)
-            self.pending += len(chunk)
-            return []
-        return self._walk(chunk)
+        chunk, self._carry = _whole_escapes(self._carry + data)
+        if len(chunk) >= _LARGE and self._count(chunk):
+            messages: list[bytes] = []
+            rest = chunk
+        else:
+            messages, rest = self._walk(chunk)
+        self.pending = len(rest) + (0 if messages else self.pending)
+        self._parts.append(rest)
+        return messages
 
-    def _skim(self, chunk: bytes) -> bool:
+    def _count(self, chunk: bytes) -> bool:
         """Account for a chunk in which no message ends; False, with nothing changed, if one does."""
-        plain = chunk.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in chunk else chunk
         # Neighbouring quotes leave and re-enter the same side, so dropping the pair changes nothing that follows.
-        segments = plain.translate(None, _IRRELEVANT).replace(b'""', b"").split(b'"')
+        segments = _without_escapes(chunk).translate(None, _IRRELEVANT).replace(b'""', b"").split(b'"')
         outside = b"".join(segments[1 if self._in_string else 0 :: 2])
-        depths = list(accumulate(map(_STEP.__getitem__, outside), initial=self._depth))[1:]
-        if depths and min(depths) <= 0:
+        depths = list(accumulate(map(_STEP.__getitem__, outside), initial=self._depth))
+        if outside and min(depths[1:]) <= 0:
             return False
-        self._depth = depths[-1] if depths else self._depth
+        self._depth = depths[-1]
         self._in_string ^= len(segments) % 2 == 0
         return True
 
-    def _walk(self, chunk: bytes) -> list[bytes]:
-        """Account for a chunk token by token, and cut the messages that end in it."""
-        messages = []
-        start = 0
-        for match in _TOKEN.finditer(chunk):
-            token = match.group()
-            if token == b'"':
-                self._in_string = not self._in_string
-            elif not self._in_string and len(token) == 1:
-                self._depth += _STEP[token[0]]
-                if self._depth < 0:
-                    raise errors.ProtocolViolation("a closing brace without an opening one")
-                if self._depth == 0:
-                    messages.append(b"".join([*self._parts, chunk[start : match.end()]]))
-                    self._parts, start, self.pending = [], match.end(), 0
-        self._parts.append(chunk[start:])
-        self.pending += len(chunk) - start
-        return messages
+    def _walk(self, chunk: bytes) -> tuple[list[bytes], bytes]:
+        """Account for a chunk brace by brace; the messages that end in it, and what is left over."""
+        messages: list[bytes] = []
+        start = position = 0
+        if self._in_string:
+            if (end := _END_OF_STRING.match(chunk)) is None:
+                return messages, chunk
+            position = end.end()
+        while (brace := _TO_BRACE.match(chunk, position)) is not None:
+            position = brace.end()
+            self._depth += _STEP[chunk[position - 1]]
+            if self._depth < 0:
+                raise errors.ProtocolViolation("a closing brace without an opening one")
+            if self._depth == 0:
+                messages.append(b"".join([*self._parts, chunk[start:position]]))
+                self._parts, start = [], position
+        self._in_string = _without_escapes(chunk[position:]).count(b'"') % 2 == 1
+        return messages, chunk[start:]
+
+
+def _whole_escapes(data: bytes) -> tuple[bytes, bytes]:
+    """Split off a lone backslash at the end: the byte that it escapes has not arrived."""
+    if data.endswith(b"\\") and (len(data) - len(data.rstrip(b"\\"))) % 2:
+        return data[:-1], b"\\"
+    return data, b""
+
+
+def _without_escapes(text: bytes) -> bytes:
+    """Text whose remaining quotes all begin or end a string."""
+    return text.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in text else text

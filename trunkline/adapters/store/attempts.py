@@ -16,15 +16,15 @@ from trunkline.adapters.store.documents import Change
 from trunkline.adapters.store.memory import Memory
 
 _VIOLATIONS = 10  # chosen: each needs another writer to come and go between a look and a transaction
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02  # seconds; chosen: about one transaction, and some tens of them
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.002  # seconds; chosen: about one transaction; less than `pace.GAP`
 
 
 class Attempts:
-    """The history of one commit."""
+    """The history of one commit; `ident` names it, unique for ever."""
 
-    def __init__(self, changes: Sequence[Change]) -> None:
+    def __init__(self, changes: Sequence[Change], ident: str) -> None:
         self.changes = changes
-        self.ident = transaction.new_ident()
+        self.ident = ident
         self.writes_documents = transaction.writes_documents(changes)
         self._bases: list[transaction.Base | None] = []
         self._losses = 0

@@ -10,12 +10,25 @@ breaks while it is under way; a writer whose role was taken over writes nothing 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import uuid
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from trunkline.adapters import ovsdb
-from trunkline.adapters.store import chain, compaction, errors, feeds, history, memory, records, transaction, turns
+from trunkline.adapters.store import (
+    chain,
+    compaction,
+    errors,
+    feeds,
+    history,
+    memory,
+    pace,
+    records,
+    transaction,
+    turns,
+)
 from trunkline.adapters.store.attempts import Attempts
 from trunkline.adapters.store.documents import Change, Claim, Document
 from trunkline.kit import clock
@@ -46,6 +59,8 @@ class Store:
         self._role, self._holder, self._control = role, holder, control
         self._chain = chain.Chain()
         self._turns = turns.Turns()
+        self._instance = uuid.uuid4().hex
+        self._numbers = itertools.count(1)
         self._epoch: transaction.Epoch | None = None
 
     async def __aenter__(self) -> Self:
@@ -59,6 +74,7 @@ class Store:
         self._memory = memory.Memory(replica)
         self._history = history.History(self.revision)
         self._feeds = feeds.Feeds()
+        self._pace = pace.Pace()
         replica.listen(self._take)
         # A follower shows a commit only when it is decided, so in a cluster a commit cannot build on one under way.
         self._slots = asyncio.Semaphore(1 if self._client.clustered else _PIPELINE)
@@ -151,12 +167,10 @@ class Store:
         await compaction.compact(self._client.remote, records.DATABASE, self._control)
 
     async def _commit(self, changes: Sequence[Change]) -> int:
-        attempts = Attempts(changes)
+        attempts = Attempts(changes, f"{self._instance}.{next(self._numbers)}")
         while (revision := attempts.outcome(self._memory)) is None:
-            self._check_fence()
-            transaction.check(self._memory, changes)
             try:
-                revision = await (self._write(attempts) if attempts.writes_documents else self._send(attempts, None))
+                revision = await self._attempt(attempts)
                 break
             except ovsdb.TimedOut:
                 await asyncio.sleep(attempts.lost())
@@ -166,6 +180,19 @@ class Store:
             except ovsdb.CommitInDoubt:
                 await self._client.live()
         return revision
+
+    async def _attempt(self, attempts: Attempts) -> int:
+        if not attempts.writes_documents:
+            self._check(attempts)
+            return await self._send(attempts, None)
+        async with self._pace.turn():
+            self._check(attempts)
+            return await self._write(attempts)
+
+    def _check(self, attempts: Attempts) -> None:
+        """Nothing may be awaited between this look at memory and the sending of what it allows."""
+        self._check_fence()
+        transaction.check(self._memory, attempts.changes)
 
     async def _write(self, attempts: Attempts) -> int:
         stored = transaction.Base(self._memory.meta.revision, self._memory.meta.commit)
@@ -199,6 +226,8 @@ class Store:
             self._history.extend(events)
         else:
             self._history.restart(self.revision)
+        if not self._memory.meta.commit.startswith(self._instance):
+            self._pace.others_wrote()
         self._feeds.publish(claim_events)
 
     async def _ensure_meta(self, replica: ovsdb.Replica) -> None:

@@ -40,11 +40,6 @@ class Epoch(msgspec.Struct, frozen=True):
     number: int
 
 
-def new_ident() -> str:
-    """A name for one commit, unique for ever."""
-    return uuid.uuid4().hex
-
-
 def touched(changes: Sequence[Change]) -> frozenset[str]:
     """What the changes touch: document paths and claim keys, apart from each other.
 
