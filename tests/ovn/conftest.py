@@ -66,7 +66,7 @@ class Database:
         inserted: dict[ovn.RowKey, str] = {}
         for operation in plan.operations:
             self._do(operation, inserted)
-        self._collect()
+        self.collect()
         self._check()
 
     def contents(self) -> dict[str, list[Any]]:
@@ -103,7 +103,8 @@ class Database:
                 assert self.rows[table][parent][column] >= set(children)
                 self.rows[table][parent][column] -= set(children)
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
+        """Rows that live in no set are gone, as at the end of every transaction."""
         for table, shape in schema.TABLES.items():
             if shape.parent:
                 alive = set().union(*(row[shape.parent_column] for row in self.rows[shape.parent].values()))

@@ -89,7 +89,7 @@ def plan(desired: Mapping[RowKey, DesiredRow], observed: Observed, keys: Iterabl
     """What to do so that our observed rows become the desired ones.
 
     Args:
-        desired: all rows that should be, by key.
+        desired: all rows that should be, by key; the row in which one lives is among them.
         observed: what is there.
         keys: look only at these rows (and at parents they lack); None looks at everything of ours.  The work is
             proportional to their number.
@@ -122,7 +122,7 @@ class _Planner:
 
     def settle(self, key: RowKey) -> None:
         """Plan for all rows that carry the key: one if it is desired, none otherwise."""
-        wanted = self._wanted(key)
+        wanted = self._desired.get(key)
         carriers = self._observed.carriers(key)
         kept = self._best(wanted, carriers) if wanted else None
         for uuid in carriers:
@@ -132,11 +132,6 @@ class _Planner:
             self._correct(wanted, kept)
         elif wanted:
             self._add(wanted)
-
-    def _wanted(self, key: RowKey) -> DesiredRow | None:
-        row = self._desired.get(key)
-        # A row cannot be without the row it lives in.
-        return None if row is None or (row.parent and row.parent not in self._desired) else row
 
     def _best(self, wanted: DesiredRow, carriers: list[RowUuid]) -> RowUuid | None:
         """Of several copies the one that already lives in the right place, else the first."""
