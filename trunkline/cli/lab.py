@@ -235,17 +235,20 @@ def _dump(value: Any, form: str) -> None:
 
 
 def _table(found: Any) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("HOST", "ROLE", "ADDRESSES", "PROGRAMS"):
-        table.add_column(title)
+    """One line per host; programs by name, those that are down marked so."""
+    rows = [("HOST", "ROLE", "ADDRESSES", "PROGRAMS")]
     for host in found.hosts:
-        programs = ", ".join(
-            f"{name} {pid}" if pid else f"[red]{name} is down[/red]" for name, pid in host.programs.items()
+        programs = " ".join(
+            name if pid else click.style(f"{name}:DOWN", fg="red") for name, pid in host.programs.items()
         )
-        table.add_row(
-            host.name, host.role, ", ".join(host.addresses), programs if host.present else "[red]missing[/red]"
+        rows.append(
+            (
+                host.name,
+                host.role,
+                ",".join(host.addresses),
+                programs if host.present else click.style("MISSING", fg="red"),
+            )
         )
-    Console(soft_wrap=True).print(table)
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        click.echo("  ".join([*(row[column].ljust(widths[column]) for column in range(3)), row[3]]).rstrip())

@@ -116,21 +116,21 @@ def _wrong(found: str, allowed: str) -> problems.IntentError:
 
 
 def _arp(body: bytes) -> dict[str, Any]:
-    (operation,) = struct.unpack_from("!H", body, 6)
+    operation, source, destination = struct.unpack_from("!6xH6x4s6x4s", body)
     return {
         "protocol": "arp",
         "kind": _ARP_KINDS.get(operation, str(operation)),
-        "source": IPv4Address(body[14:18]),
-        "destination": IPv4Address(body[24:28]),
+        "source": IPv4Address(source),
+        "destination": IPv4Address(destination),
     }
 
 
 def _ipv4(body: bytes) -> dict[str, Any]:
-    first, _tos, _length, _id, fragment, _ttl, protocol = struct.unpack_from("!BBHHHBB", body)
+    first, fragment, protocol, sender, receiver = struct.unpack_from("!B5xHxB2x4s4s", body)
     fields: dict[str, Any] = {
         "protocol": "ipv4",
-        "source": IPv4Address(body[12:16]),
-        "destination": IPv4Address(body[16:20]),
+        "source": IPv4Address(sender),
+        "destination": IPv4Address(receiver),
     }
     payload = body[(first & 0x0F) * 4 :]
     if fragment & 0x1FFF:

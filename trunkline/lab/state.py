@@ -40,10 +40,14 @@ LONGEST_SOCKET = "/ovs-vswitchd.4194304.ctl"
 
 
 class Record(msgspec.Struct, kw_only=True):
-    """What a lab remembers about itself; `api_port` is 0 until the API server's port has been chosen."""
+    """What a lab remembers about itself; `api_port` is 0 until the API server's port has been chosen.
+
+    A `bare` lab has no cluster, whatever its topology says.
+    """
 
     name: str
     topology: str
+    bare: bool = False
     api_port: int = 0
 
 

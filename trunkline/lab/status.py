@@ -9,10 +9,10 @@ from trunkline.lab.state import Lab
 from trunkline.lab.topology import CONTROL_PLANE, Topology
 
 PROGRAMS = {
-    "switch": ("ovsdb-server", "ovs-vswitchd"),
     CONTROL_PLANE: ("ovnnb", "ovnsb", "ovn-northd", "apiserver", "controller"),
     "node": ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "agent", "kubelet"),
 }
+SWITCH_PROGRAMS = ("ovsdb-server", "ovs-vswitchd")
 """Which programs a host of each role runs, in the order in which they start."""
 
 
@@ -52,8 +52,10 @@ def status(lab: Lab, drawn: Topology) -> Status:
         IntentError: there is no such lab.
     """
     record = lab.read()
-    hosts = [_host(lab, drawn, name, "switch") for name in drawn.switches]
-    hosts += [_host(lab, drawn, name, role) for name, role in roles(drawn).items()]
+    members = {**dict.fromkeys(drawn.switches, "switch"), **roles(drawn)}
+    hosts = [
+        _host(lab, drawn, name, role, () if record.bare else PROGRAMS.get(role, ())) for name, role in members.items()
+    ]
     return Status(name=lab.name, topology=record.topology, directory=str(lab.directory), hosts=tuple(hosts))
 
 
@@ -67,12 +69,13 @@ def roles(drawn: Topology) -> dict[str, str]:
     }
 
 
-def _host(lab: Lab, drawn: Topology, name: str, role: str) -> HostStatus:
+def _host(lab: Lab, drawn: Topology, name: str, role: str, programs: tuple[str, ...]) -> HostStatus:
+    programs = SWITCH_PROGRAMS if role == "switch" else programs
     found = layout.interfaces(drawn, name) if role != "switch" else ()
     return HostStatus(
         name=name,
         role=role,
         present=namespaces.inode(lab.namespace(name)) is not None,
         addresses=tuple(str(interface.address.ip) for interface in found if interface.address),
-        programs={program: processes.running(lab, name, program) or 0 for program in PROGRAMS.get(role, ())},
+        programs={program: processes.running(lab, name, program) or 0 for program in programs},
     )

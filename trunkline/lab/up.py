@@ -24,7 +24,7 @@ async def up(lab: Lab, drawn: Topology, text: str, *, source: str, bare: bool = 
     """
     namespaces.require_root()
     with lab.lock():
-        _record(lab, text, source)
+        _record(lab, text, Record(name=lab.name, topology=source, bare=bare))
         for leftover in leftovers(lab):
             progress.note(leftover)
         with progress.step(f"wired {len(drawn.switches)} switches and {len(drawn.machines())} hosts"):
@@ -37,21 +37,22 @@ async def up(lab: Lab, drawn: Topology, text: str, *, source: str, bare: bool = 
         await cluster.start(lab, drawn, progress)
 
 
-def _record(lab: Lab, text: str, source: str) -> None:
-    if not lab.exists():
-        lab.write(Record(name=lab.name, topology=source), topology=text)
-        return
+def _record(lab: Lab, text: str, fresh: Record) -> None:
+    """Write what this lab is, unless that is known; a damaged record is written anew."""
     try:
-        if lab.topology_file.read_text() == text:
-            lab.read()
-            return
+        same = lab.topology_file.read_text() == text
+        known = lab.read()
     except (OSError, problems.IntentError):
-        lab.write(Record(name=lab.name, topology=source), topology=text)
+        lab.write(fresh, topology=text)
+        return
+    if same:
+        known.bare = fresh.bare
+        lab.update(known)
         return
     problem = problems.Problem(
         code=OTHER_TOPOLOGY,
         object=f"lab {lab.name}",
-        found=f"another topology than {source}",
+        found=f"another topology than {fresh.topology}",
         hint=f"`trunkline lab down --name {lab.name}` first, or choose another --name",
     )
     raise problems.IntentError(problems=[problem])
