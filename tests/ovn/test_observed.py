@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from trunkline import ovn
 from trunkline.ovn import schema
 
-CASES = ("pods-on-a-vlan", "overlay-of-two-nodes", "router-leg-on-a-vlan", "node-egress-by-source-route")
+CASES = (
+    "pods-on-a-vlan",
+    "overlay-of-two-nodes",
+    "router-leg-on-a-vlan",
+    "node-egress-by-source-route",
+    "address-outside-its-subnet",  # has the overlay's pod on another network
+)
 
 
 class Follower:
@@ -87,19 +93,22 @@ def test_touched_keys_are_enough_to_undo_what_a_stranger_did(
 
 
 def meddle(database: Any, data: Any) -> None:
-    """Delete, empty or change some row, as somebody with ovn-nbctl could."""
+    """Delete, move, empty or change some row, as somebody with ovn-nbctl could."""
     places = sorted((table, uuid) for table, rows in database.rows.items() for uuid in rows)
     if not places:
         return
     table, uuid = data.draw(st.sampled_from(places))
     above, row = schema.TABLES[table], database.rows[table][uuid]
-    match data.draw(st.sampled_from(["gone", "emptied", "changed"])):
-        case "gone" if above.parent:
+    match data.draw(st.sampled_from(["gone", "moved", "emptied", "changed"])):
+        case "gone" | "moved" as what if above.parent:
             for parent in database.rows[above.parent].values():
                 parent[above.parent_column].discard(uuid)
+            if what == "moved":
+                parent = data.draw(st.sampled_from(sorted(database.rows[above.parent])))
+                database.rows[above.parent][parent][above.parent_column].add(uuid)
         case "gone":
             del database.rows[table][uuid]
-        case "emptied":
+        case "emptied" | "moved":
             row |= {column: set() for column in schema.CHILDREN[table]}
         case "changed":
             column = next(name for name in ("name", "match", "nexthop") if name in row)
