@@ -4,8 +4,8 @@ The same (object, reason, message) is one Event that counts up.  Its name follow
 goes on counting where the old one stopped.  Events are a courtesy: they are rate bounded, and a failing API server never
 fails the work they tell of.
 
-Bounds (chosen): one write per Event in 5 s, the occurrences in between are added to the next write; and 100 writes at
-once, 20 a second after that, beyond which an occurrence is only counted.
+Bounds (chosen): one write per Event in 5 s, the occurrences in between are added to the next write; and per type 100
+writes at once, 20 a second after that, beyond which an occurrence is only counted.  Good news never crowds out warnings.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Recorder:
         self._kube = kube
         self._instance = instance
         self._seen: OrderedDict[tuple[str, str], _Seen] = OrderedDict()
-        self._tokens, self._filled = _BURST, time.monotonic()
+        self._buckets = {"Normal": _Bucket(), "Warning": _Bucket()}
 
     async def record(self, regarding: dict[str, Any], *, reason: str, message: str, type: str, component: str) -> None:
         """Record one occurrence, now or together with the next one."""
@@ -46,7 +46,7 @@ class Recorder:
         name = f"{ids.fitted(meta['name'], 236)}.{digest}"
         seen = self._remember((namespace, name))
         seen.pending += 1
-        if not self._may_write(seen):
+        if not self._may_write(seen, self._buckets[type]):
             return
         count, seen.pending = seen.pending, 0
         try:
@@ -66,13 +66,10 @@ class Recorder:
             self._seen.popitem(last=False)
         return seen
 
-    def _may_write(self, seen: _Seen) -> bool:
+    def _may_write(self, seen: _Seen, bucket: _Bucket) -> bool:
         now = time.monotonic()
-        self._tokens = min(_BURST, self._tokens + (now - self._filled) * _PER_SECOND)
-        self._filled = now
-        if now < seen.quiet_until or self._tokens < 1:
+        if now < seen.quiet_until or not bucket.take(now):
             return False
-        self._tokens -= 1
         seen.quiet_until = now + _QUIET_SECONDS
         return True
 
@@ -128,6 +125,24 @@ class _Seen:
         self.count = 0
         self.pending = 0
         self.quiet_until = 0.0
+
+
+class _Bucket:
+    """A token bucket that starts full."""
+
+    __slots__ = ("filled", "tokens")
+
+    def __init__(self) -> None:
+        self.tokens, self.filled = _BURST, time.monotonic()
+
+    def take(self, now: float) -> bool:
+        """Take one token, if there is one."""
+        self.tokens = min(_BURST, self.tokens + (now - self.filled) * _PER_SECOND)
+        self.filled = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
 
 
 def reference(obj: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,10 @@ class Subscription:
     async def __anext__(self) -> list[Change]:
         """The changes since the last batch.  The first batch comes when the first list is in, and may be empty."""
         await self._ready.wait()
+        return self.take()
+
+    def take(self) -> list[Change]:
+        """The changes since the last batch, perhaps none, without waiting."""
         self._ready.clear()
         batch, self._pending = list(self._pending.values()), {}
         return batch

@@ -1,0 +1,1 @@
+"""A plain scheduler: unbound pods onto nodes."""
