@@ -2,6 +2,10 @@
 
 Each node has one overlay network with its podCIDR as prefix, and all of them meet on one distributed router.  Of a
 podCIDR the first address is the router's, the second the node's own (its management port), the rest are for pods.
+
+What pods send to anywhere else is routed to their own node, which forwards it with its own address.  The plain default
+route beside those source routes only makes the router look at them: OVN drops a packet without any route before it
+reads a policy.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trunkline.dialects.kubernetes.objects import Node
-from trunkline.intent.model import Network, NetworkKind, Object, Port, Router, RouterPort, Subnet
+from trunkline.intent.model import Network, NetworkKind, Object, Port, Route, Router, RouterPort, Subnet
 from trunkline.ipam.pools import Pool, PoolSubnet
 from trunkline.ipam.ranges import Range
 from trunkline.kit import problems
@@ -24,6 +28,8 @@ NO_POD_CIDR = problems.register("TRK-0361", "A node has no podCIDR, so its pods 
 SMALL_POD_CIDR = problems.register("TRK-0362", "A node's podCIDR has no room for pods.")
 
 ROUTER = "overlay"
+POOL_PREFIX = "node/"
+"""The beginning of the name of a node's pool; no IPPool's name has a slash."""
 
 
 class Overlay(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +49,8 @@ def overlay(nodes: Iterable[Node], *, mtu: int) -> Overlay:
         if (problem := unfit(node)) is not None:
             found.append(problem)
             continue
+        if not pools:
+            objects.append(_default_route(node))
         objects += _node(node, mtu)
         pools[node.name] = pool(node)
     return Overlay(objects=tuple(objects), pools=pools, problems=tuple(found))
@@ -98,12 +106,12 @@ def pool(node: Node) -> Pool:
     prefix = node.pod_cidrs[0]
     rest = Range(prefix[3], prefix[-1])
     subnet = PoolSubnet(network=network_id(node.name), prefix=prefix, gateway=gateway(prefix), ranges=(rest,))
-    return Pool(name=f"node/{node.name}", family=prefix.version, subnets=(subnet,), source=node.source)
+    return Pool(name=f"{POOL_PREFIX}{node.name}", family=prefix.version, subnets=(subnet,), source=node.source)
 
 
 def _node(node: Node, mtu: int) -> tuple[Object, ...]:
     prefix, network = node.pod_cidrs[0], network_id(node.name)
-    router, own = _on(prefix, gateway(prefix)), _on(prefix, management_address(prefix))
+    router, own = on_network(prefix, gateway(prefix)), on_network(prefix, management_address(prefix))
     return (
         Network(id=network, kind=NetworkKind.OVERLAY, mtu=mtu, source=node.source),
         Subnet(id=network, network=network, prefix=prefix, gateway=router.ip, source=node.source),
@@ -116,10 +124,29 @@ def _node(node: Node, mtu: int) -> tuple[Object, ...]:
             mac=mac_of(own.ip),
             addresses=(own,),
             chassis=node.name,
+            forwards=True,
+            source=node.source,
+        ),
+        Route(
+            id=network,
+            router=ROUTER,
+            prefix=_everywhere(prefix),
+            next_hop=own.ip,
+            source_prefix=prefix,
             source=node.source,
         ),
     )
 
 
-def _on(prefix: IPNetwork, address: IPAddress) -> IPInterface:
+def _default_route(node: Node) -> Route:
+    prefix = node.pod_cidrs[0]
+    return Route(id=ROUTER, router=ROUTER, prefix=_everywhere(prefix), next_hop=management_address(prefix))
+
+
+def _everywhere(prefix: IPNetwork) -> IPNetwork:
+    return ipaddress.ip_network("0.0.0.0/0" if prefix.version == 4 else "::/0")
+
+
+def on_network(prefix: IPNetwork, address: IPAddress) -> IPInterface:
+    """The address with the prefix length of its network."""
     return ipaddress.ip_interface(f"{address}/{prefix.prefixlen}")
