@@ -110,3 +110,15 @@ def kubelet(path: Path) -> None:
     from trunkline.standin.kubelet.settings import Settings
 
     _run(program.run(_load(path, Settings)))
+
+
+@standin.command()
+@click.option("--kubeconfig", required=True, type=click.Path(path_type=Path), help="Which API server to work for.")
+@click.option("--cluster-cidr", default="10.244.0.0/16", show_default=True, help="What nodes' podCIDRs are cut from.")
+def controllers(kubeconfig: Path, cluster_cidr: str) -> None:
+    """Run the scheduler, the workload controllers and the nodes' podCIDRs."""
+    from ipaddress import IPv4Network
+
+    from trunkline.standin import controllers as program
+
+    _run(program.run(kubeconfig, cluster_cidr=IPv4Network(cluster_cidr)))
