@@ -34,6 +34,7 @@ async def _control_plane(lab: Lab, drawn: Topology, authority: Authority, progre
         await central.start(lab, drawn, authority)
     with progress.step("the API server answers"):
         await programs.start_api_server(lab, drawn, authority)
+    await programs.start_workloads(lab, drawn, authority)
     await programs.start_controller(lab, drawn, authority)
 
 

@@ -32,6 +32,11 @@ def controller(authority: Authority) -> Pair:
     return authority.issue("controller", "trunkline-controller", ("system:masters",))
 
 
+def workloads(authority: Authority) -> Pair:
+    """The scheduler and the workload controllers."""
+    return authority.issue("workloads", "system:kube-controller-manager", ("system:masters",))
+
+
 def kubelet(authority: Authority, node: str) -> Pair:
     """A node's kubelet."""
     return authority.issue(f"kubelet-{node}", f"system:node:{node}", ("system:nodes",))

@@ -30,6 +30,8 @@ from trunkline.standin.kubelet import settings as kubelet_settings
 NODE_NOT_READY = problems.register("TRK-0619", "A node of the lab did not become ready.")
 
 API_PORT = 6443
+_TRUNKLINE = (sys.executable, "-m", "trunkline.cli.main")
+
 READY_SECONDS = 60.0
 """chosen: many times what a loaded machine with two cores was seen to need"""
 
@@ -46,7 +48,16 @@ async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> N
     address = topology.management_address(drawn.control_plane)
     assert address is not None
     pair = credentials.server(authority, address, drawn.cluster.service_address)
-    config = apiserver_settings.Settings()
+    config = apiserver_settings.Settings(
+        store=central.northbound_remote(lab),
+        tls=apiserver_settings.Tls(
+            certificate=str(pair.certificate), key=str(pair.key), client_ca=str(authority.certificate)
+        ),
+        listen=(f"{address}:{API_PORT}",),
+        holder=f"{lab.name}/{CONTROL_PLANE}",
+        service_cidr=str(drawn.cluster.services),
+        cluster_cidr=str(drawn.cluster.pods),
+    )
     with _listen(lab) as listener:
         unit = _program(
             lab, CONTROL_PLANE, "apiserver", config, "standin", "apiserver", f"--listen-fd={listener.fileno()}"
@@ -56,6 +67,14 @@ async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> N
         await processes.ensure(lab, unit, fds=(listener.fileno(),))
     async with Kube.connect(lab.kubeconfig, field_manager="trunkline-lab") as kube:
         await processes.ready(lab, unit, lambda: _answers(kube), seconds=READY_SECONDS)
+
+
+async def start_workloads(lab: Lab, drawn: Topology, authority: Authority) -> None:
+    """Start the scheduler and the workload controllers."""
+    pair = credentials.workloads(authority)
+    kubeconfig = _kubeconfig(lab, drawn, authority, CONTROL_PLANE, pair, "workloads")
+    words = ("standin", "controllers", f"--kubeconfig={kubeconfig}", f"--cluster-cidr={drawn.cluster.pods}")
+    await processes.ensure(lab, Unit(host=CONTROL_PLANE, name="workloads", argv=(*_TRUNKLINE, *words)))
 
 
 async def start_controller(lab: Lab, drawn: Topology, authority: Authority) -> None:
@@ -121,8 +140,7 @@ def kubelet_state(lab: Lab, node: str) -> Path:
 
 def _program(lab: Lab, host: str, name: str, config: msgspec.Struct, *words: str) -> Unit:
     path = settings.write(lab.home(host) / f"{name}.toml", config)
-    command = (sys.executable, "-m", "trunkline.cli.main", *words, f"--config={path}")
-    return Unit(host=host, name=name, argv=command)
+    return Unit(host=host, name=name, argv=(*_TRUNKLINE, *words, f"--config={path}"))
 
 
 def _kubeconfig(lab: Lab, drawn: Topology, authority: Authority, host: str, pair: Pair, user: str) -> Path:

@@ -9,7 +9,7 @@ from trunkline.lab.state import Lab
 from trunkline.lab.topology import CONTROL_PLANE, Topology
 
 PROGRAMS = {
-    CONTROL_PLANE: ("ovnnb", "ovnsb", "ovn-northd", "apiserver", "controller"),
+    CONTROL_PLANE: ("ovnnb", "ovnsb", "ovn-northd", "apiserver", "workloads", "controller"),
     "node": ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "agent", "kubelet"),
 }
 SWITCH_PROGRAMS = ("ovsdb-server", "ovs-vswitchd")
