@@ -1,0 +1,135 @@
+"""Realised state: what the network really does about an intent, in the three forms in which clients ask.
+
+The truth comes from a `Realiser`, which answers from what it sees in the network at this moment.  Without one, or before it
+knows better, the honest answer is UNREALIZED.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from trunkline.dialects.nsx.view import Body, Entry
+
+State = Literal["REALIZED", "UNREALIZED", "ERROR"]
+ENFORCEMENT_POINT = "/infra/sites/default/enforcement-points/default"
+SITE = "/infra/sites/default"
+
+_ENTITY = {
+    "Segment": "RealizedLogicalSwitch",
+    "SegmentPort": "RealizedLogicalPort",
+    "Tier0": "RealizedLogicalRouter",
+    "Tier1": "RealizedLogicalRouter",
+}
+_SEGMENT_STATE = {"REALIZED": "success", "UNREALIZED": "in_progress", "ERROR": "error"}
+_CONSOLIDATED = {"REALIZED": "SUCCESS", "UNREALIZED": "IN_PROGRESS", "ERROR": "ERROR"}
+
+
+class Realisation(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one object.
+
+    `revision` is the `_revision` that the network follows now; `problem` says why it does not follow, for ERROR;
+    `published_ms` and `took_ms` are when it began to, since the epoch, and how long after the write; `attributes` are further
+    facts that clients read, such as an allocated address.
+    """
+
+    state: State
+    revision: int = -1
+    problem: str = ""
+    published_ms: int = 0
+    took_ms: int = 0
+    attributes: dict[str, list[str]] = {}
+
+
+class Realiser(Protocol):
+    """Who knows what the network does."""
+
+    def realisation(self, path: str, revision: int) -> Realisation | None:
+        """What became of the object at `path` as of `_revision` `revision`; None when nothing is known of it."""
+
+
+class Nobody:
+    """The realiser of a manager without a network: it knows nothing."""
+
+    def realisation(self, path: str, revision: int) -> Realisation | None:
+        return None
+
+
+UNKNOWN = Realisation(state="UNREALIZED")
+
+
+def entity(entry: Entry, found: Realisation) -> Body:
+    """A GenericPolicyRealizedResource: what `realized-entities` lists for an intent."""
+    body = entry.body
+    kind = _ENTITY.get(entry.kind, f"Realized{entry.kind}")
+    result: Body = {
+        "entity_type": kind,
+        "intent_paths": [entry.path],
+        "intent_reference": [entry.path],
+        "state": found.state,
+        "realization_specific_identifier": body["realization_id"],
+        "realization_api": "",
+        "enforcement_point_path": ENFORCEMENT_POINT,
+        "site_path": SITE,
+        "extended_attributes": [
+            {"key": key, "values": values, "data_type": "STRING", "multivalue": len(values) > 1}
+            for key, values in found.attributes.items()
+        ],
+        "alarms": [_alarm(found)] if found.problem else [],
+        "publish_status": found.state,
+        "runtime_status": "SUCCESS" if found.state == "REALIZED" else "UNINITIALIZED",
+        "resource_type": "GenericPolicyRealizedResource",
+        "id": body["id"],
+        "display_name": body["display_name"],
+        "path": f"/infra/realized-state/enforcement-points/default/{_slug(kind)}/{body['realization_id']}",
+        "relative_path": body["realization_id"],
+        "unique_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"realized:{entry.path}")),
+        "_revision": 0,
+    }
+    if found.published_ms:
+        result |= {"publish_time": found.published_ms, "time_taken_for_realization": found.took_ms}
+    return result
+
+
+def status(entry: Entry, found: Realisation) -> Body:
+    """A ConsolidatedRealizedStatus."""
+    consolidated = {"consolidated_status": _CONSOLIDATED[found.state]}
+    point = {
+        "resource_type": "ConsolidatedStatusNsxT",
+        "site_path": SITE,
+        "enforcement_point_id": "default",
+        "enforcement_point_path": ENFORCEMENT_POINT,
+        "consolidated_status": consolidated,
+    }
+    if found.problem:
+        point["alarm"] = _alarm(found)
+    result: Body = {
+        "publish_status": found.state,
+        "consolidated_status": consolidated,
+        "consolidated_status_per_enforcement_point": [point],
+        "intent_path": entry.path,
+        "intent_version": str(entry.body["_revision"]),
+    }
+    if found.published_ms:
+        result |= {"publish_time": found.published_ms, "time_taken_for_realization": found.took_ms}
+    return result
+
+
+def configuration_state(entry: Entry, found: Realisation) -> Body:
+    """The state of a segment or gateway in lower-case words, as `.../state` answers."""
+    result: Body = {"segment_path": entry.path} if entry.kind == "Segment" else {"tier_path": entry.path}
+    result |= {"state": _SEGMENT_STATE[found.state], "details": []}
+    if found.problem:
+        result["failure_message"] = found.problem
+    return result
+
+
+def _alarm(found: Realisation) -> dict[str, Any]:
+    details = {"error_code": 0, "module_name": "policy", "error_message": found.problem}
+    return {"message": found.problem, "severity": "ERROR", "error_details": details}
+
+
+def _slug(kind: str) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("-")

@@ -1,0 +1,297 @@
+"""Shapes of JSON values: one description that validates, normalises, fills defaults, finds references and becomes OpenAPI.
+
+A shape's `read` answers the value as it will be stored and notes every mistake in `Findings` instead of stopping at the
+first.  Fields that a shape does not know are kept as they came: a newer client's fields survive a round trip.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from trunkline.dialects.nsx import errors
+from trunkline.kit import problems
+
+Json = Any
+"""A decoded JSON value; only the codec, the shapes and the rules look inside."""
+
+
+class Findings:
+    """The mistakes of one body, gathered."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._problems: list[problems.Problem] = []
+        self._texts: list[str] = []
+
+    def wrong(self, where: str, found: Json, allowed: str) -> None:
+        """Note a value that is not allowed."""
+        shown = repr(found)[:80]
+        self._problems.append(self._problem(where, shown, allowed))
+        self._texts.append(f"{where} {shown}: {allowed}")
+
+    def missing(self, where: str) -> None:
+        """Note a required property that is absent."""
+        self._problems.append(self._problem(where, "nothing", "it is required"))
+        self._texts.append(f"required property {where} is missing")
+
+    def raise_if_any(self) -> None:
+        """Raises Refused with every mistake noted so far, if there is one."""
+        if self._problems:
+            raise errors.fields(self._problems, self._texts)
+
+    def _problem(self, where: str, found: str, allowed: str) -> problems.Problem:
+        return problems.Problem(code=errors.FIELD, object=self._path, field=where, found=found, allowed=allowed)
+
+
+class Shape(Protocol):
+    """What a JSON value must look like."""
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        """The value as stored; mistakes go to `findings`."""
+
+    def references(self, value: Json) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Policy paths inside a stored value, each with the resource types it may lead to (none: any)."""
+
+    def schema(self) -> dict[str, Json]:
+        """The shape as an OpenAPI schema object."""
+
+
+class _Leaf(msgspec.Struct, frozen=True):
+    def references(self, value: Json) -> Iterator[tuple[str, tuple[str, ...]]]:
+        return iter(())
+
+
+class Anything(_Leaf, frozen=True):
+    """Stored and echoed, not looked at."""
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        return value
+
+    def schema(self) -> dict[str, Json]:
+        return {}
+
+
+class Text(_Leaf, frozen=True):
+    """A string of at most `limit` characters."""
+
+    limit: int = 65535
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        if not isinstance(value, str):
+            findings.wrong(where, value, "a string is wanted")
+        elif len(value) > self.limit:
+            findings.wrong(where, value, f"at most {self.limit} characters")
+        return value
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": "string", "maxLength": self.limit}
+
+
+class Integer(_Leaf, frozen=True):
+    """An integer within bounds, both included; `from_text` also takes its decimal digits as a string."""
+
+    least: int
+    most: int
+    from_text: bool = False
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        if self.from_text and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,20}", value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            findings.wrong(where, value, "an integer is wanted")
+        elif not self.least <= value <= self.most:
+            findings.wrong(where, value, f"{self.least} to {self.most}")
+        return value
+
+    def schema(self) -> dict[str, Json]:
+        number = {"type": "integer", "format": "int64", "minimum": self.least, "maximum": self.most}
+        return {"anyOf": [number, {"type": "string", "pattern": "^[0-9]+$"}]} if self.from_text else number
+
+
+class Boolean(_Leaf, frozen=True):
+    """true or false; `from_text` also takes the words as strings."""
+
+    from_text: bool = False
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        if self.from_text and value in ("true", "false"):
+            return value == "true"
+        if not isinstance(value, bool):
+            findings.wrong(where, value, "true or false is wanted")
+        return value
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": "boolean"}
+
+
+class Choice(_Leaf, frozen=True):
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        if value not in self.words:
+            findings.wrong(where, value, f"one of {', '.join(self.words)}")
+        return value
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": "string", "enum": list(self.words)}
+
+
+class Formatted(_Leaf, frozen=True):
+    """A string that `parse` accepts (it raises ValueError otherwise); `allowed` says in words what that is."""
+
+    parse: Callable[[str], object]
+    allowed: str
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        try:
+            if not isinstance(value, str):
+                raise ValueError(value)
+            self.parse(value)
+        except ValueError:
+            findings.wrong(where, value, self.allowed)
+        return value
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": "string", "description": self.allowed}
+
+
+class PolicyPath(msgspec.Struct, frozen=True):
+    """The path of another object of one of `kinds`; "" counts as absent.  Existence is the transaction's business."""
+
+    kinds: tuple[str, ...] = ()
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        if not isinstance(value, str) or (value and not value.startswith("/")):
+            findings.wrong(where, value, "a policy path such as /infra/segments/web is wanted")
+        return value
+
+    def references(self, value: Json) -> Iterator[tuple[str, tuple[str, ...]]]:
+        if value:
+            yield value, self.kinds
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": "string", "description": f"Policy path of a {' or '.join(self.kinds) or 'policy object'}"}
+
+
+class ListOf(msgspec.Struct, frozen=True):
+    """An array whose items have one shape."""
+
+    item: Shape
+    most: int = 100_000
+    least: int = 0
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        if not isinstance(value, list):
+            findings.wrong(where, value, "an array is wanted")
+            return value
+        if not self.least <= len(value) <= self.most:
+            findings.wrong(where, f"{len(value)} items", f"{self.least} to {self.most} items")
+        return [self.item.read(item, f"{where}[{index}]", findings) for index, item in enumerate(value)]
+
+    def references(self, value: Json) -> Iterator[tuple[str, tuple[str, ...]]]:
+        for item in value:
+            yield from self.item.references(item)
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": "array", "items": self.item.schema(), "minItems": self.least, "maxItems": self.most}
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One property: `default` is filled in when it is absent, `computed` ones are the server's and ignored on input."""
+
+    name: str
+    shape: Shape = Anything()
+    required: bool = False
+    default: Json = None
+    computed: bool = False
+
+
+class Object(msgspec.Struct, frozen=True):
+    """A JSON object with known properties; unknown ones are kept, nulls count as absent."""
+
+    fields: tuple[Field, ...]
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        if not isinstance(value, dict):
+            findings.wrong(where, value, "an object is wanted")
+            return value
+        prefix = f"{where}." if where else ""
+        given = {name: item for name, item in value.items() if item is not None}
+        result: dict[str, Json] = {}
+        for field in self.fields:
+            item = given.pop(field.name, None)
+            if field.computed:
+                continue
+            if item is not None:
+                result[field.name] = field.shape.read(item, prefix + field.name, findings)
+            elif field.required:
+                findings.missing(prefix + field.name)
+            elif field.default is not None:
+                result[field.name] = field.default
+        return {**result, **given}
+
+    def references(self, value: Json) -> Iterator[tuple[str, tuple[str, ...]]]:
+        for field in self.fields:
+            if value.get(field.name) is not None:
+                yield from field.shape.references(value[field.name])
+
+    def schema(self) -> dict[str, Json]:
+        properties = {}
+        for field in self.fields:
+            properties[field.name] = field.shape.schema()
+            if field.computed:
+                properties[field.name] = {**properties[field.name], "readOnly": True}
+            elif field.default is not None:
+                properties[field.name] = {**properties[field.name], "default": field.default}
+        required = [field.name for field in self.fields if field.required]
+        return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+
+
+def _gateway(text: str) -> None:
+    interface = ipaddress.ip_interface(text)
+    if "/" not in text:
+        raise ValueError(text)
+    whole = interface.network.max_prefixlen
+    if interface.network.prefixlen < whole - 1 and interface.ip == interface.network.network_address:
+        raise ValueError(text)
+
+
+def _prefix(text: str) -> None:
+    if "/" not in text:
+        raise ValueError(text)
+    ipaddress.ip_network(text)
+
+
+def _vlans(text: str) -> None:
+    bounds = [int(part) for part in text.split("-", 1) if re.fullmatch("[0-9]{1,4}", part)]
+    if len(bounds) != 1 + ("-" in text) or bounds != sorted(bounds) or bounds[-1] > 4094:
+        raise ValueError(text)
+
+
+def _range(text: str) -> None:
+    if "/" in text:
+        ipaddress.ip_network(text)
+        return
+    bounds = [ipaddress.ip_address(part) for part in text.split("-", 1)]
+    if len({bound.version for bound in bounds}) != 1 or int(bounds[0]) > int(bounds[-1]):
+        raise ValueError(text)
+
+
+def _mac(text: str) -> None:
+    if not re.fullmatch(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", text):
+        raise ValueError(text)
+
+
+ADDRESS = Formatted(ipaddress.ip_address, "an IP address is wanted")
+GATEWAY = Formatted(_gateway, "the gateway's own address with its prefix is wanted, such as 10.1.0.1/24")
+PREFIX = Formatted(_prefix, "a prefix without host bits is wanted, such as 10.1.0.0/24")
+RANGE = Formatted(_range, "an address, a range a-b or a prefix is wanted")
+VLANS = Formatted(_vlans, "a VLAN id 0 to 4094, or a range such as 10-20, as a string")
+MAC = Formatted(_mac, "a MAC address such as 00:50:56:ad:28:d5")
