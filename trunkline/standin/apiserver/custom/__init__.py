@@ -1,0 +1,1 @@
+"""CustomResourceDefinitions: kinds that users bring along, and the conversion between their versions."""

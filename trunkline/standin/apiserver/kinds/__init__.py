@@ -1,0 +1,1 @@
+"""What each built-in kind means beyond its shape: defaults, validation, what may change; pure functions per kind."""
