@@ -61,4 +61,4 @@ def _claim_change(change: leases.LeaseChange) -> stores.Change:
         return stores.Take(change.lease.key, _owner(change.lease), change.lease.encode())
     if isinstance(change, leases.Release):
         return stores.Release(change.lease.key, _owner(change.lease))
-    return stores.Update(change.after.key, _owner(change.after), change.after.encode())
+    return stores.Update(change.before.key, _owner(change.before), change.after.encode(), heir=_owner(change.after))

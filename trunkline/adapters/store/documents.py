@@ -65,11 +65,12 @@ class Take(msgspec.Struct, frozen=True):
 
 
 class Update(msgspec.Struct, frozen=True):
-    """Replace the note on a claim that `owner` holds."""
+    """Replace the note on a claim that `owner` holds, and hand the claim to `heir` if one is named."""
 
     key: str
     owner: str
     body: bytes
+    heir: str = ""
 
 
 class Release(msgspec.Struct, frozen=True):

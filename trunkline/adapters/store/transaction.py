@@ -106,7 +106,8 @@ def claims_landed(memory: Memory, changes: Sequence[Change]) -> bool:
     """Whether the claims look as if the changes had happened."""
     for change in changes:
         match change:
-            case Take(key, owner, body) | Update(key, owner, body):
+            case Take(key, _, body) | Update(key, _, body):
+                owner = _holder(change)
                 claim = memory.claims.get(key)
                 if claim is None or (claim.owner, claim.body) != (owner, body):
                     return False
@@ -173,5 +174,10 @@ def _claim(memory: Memory, change: Take | Update | Release) -> list[ovsdb.Operat
     assert claim is not None
     return [
         ovsdb.wait("Claim", row, [{"owner": change.owner, "body": claim.body}]),
-        ovsdb.update("Claim", row, {"body": change.body}),
+        ovsdb.update("Claim", row, {"owner": _holder(change), "body": change.body}),
     ]
+
+
+def _holder(change: Take | Update) -> str:
+    """Who holds the claim once the change is made."""
+    return change.heir or change.owner if isinstance(change, Update) else change.owner
