@@ -14,6 +14,7 @@ from trunkline.adapters.ovsdb.errors import (
 )
 from trunkline.adapters.ovsdb.operations import (
     Operation,
+    assert_lock,
     by,
     by_uuid,
     comment,
@@ -53,6 +54,7 @@ __all__ = [
     "Tls",
     "TransactionError",
     "Unreachable",
+    "assert_lock",
     "by",
     "by_uuid",
     "comment",

@@ -54,6 +54,8 @@ class Operation(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         """
         if self.kind == "comment":
             return {"op": "comment", "comment": self.text}
+        if self.kind == "assert":
+            return {"op": "assert", "lock": self.text}
         if self.kind == "commit":
             return {"op": "commit", "durable": self.durable}
         table = schema.table(self.table)
@@ -131,6 +133,11 @@ def wait(
 def comment(text: str) -> Operation:
     """A note in the database's log."""
     return Operation("comment", text=text)
+
+
+def assert_lock(name: str) -> Operation:
+    """Fail with `NotOwner` unless this connection holds the lock.  Locks fence nothing in a cluster: each server has its own."""
+    return Operation("assert", text=name)
 
 
 def commit(*, durable: bool) -> Operation:

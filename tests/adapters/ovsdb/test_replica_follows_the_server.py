@@ -1,0 +1,138 @@
+"""Declared rows, subscriptions and waiting, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from trunkline.adapters import ovsdb
+
+
+class Switch(ovsdb.Row, table="Open_vSwitch"):
+    next_cfg: int
+    external_ids: dict[str, str]
+
+
+class Queue(ovsdb.Row, table="Queue"):
+    dscp: int | None
+    external_ids: dict[str, str]
+
+
+async def insert(client: ovsdb.Client, **row: object) -> ovsdb.RowUuid:
+    uuid: ovsdb.RowUuid = (await client.transact([ovsdb.insert("Queue", row)]))[0]["uuid"]
+    return uuid
+
+
+async def test_a_writer_reads_its_own_write_without_waiting(client: ovsdb.Client) -> None:
+    replica = await client.replicate(Queue)
+
+    uuid = await insert(client, dscp=7, external_ids={"a": "1"})
+
+    assert replica.table(Queue) == {uuid: Queue(uuid, 7, {"a": "1"})}
+    await client.transact([ovsdb.update("Queue", ovsdb.by_uuid(uuid), {"dscp": None})])
+    assert replica.table(Queue)[uuid].dscp is None
+    await client.transact([ovsdb.delete("Queue", ovsdb.by_uuid(uuid))])
+    assert not replica.table(Queue)
+
+
+async def test_columns_that_were_not_declared_cause_no_update(client: ovsdb.Client) -> None:
+    class Dscp(ovsdb.Row, table="Queue"):
+        dscp: int | None
+
+    replica = await client.replicate(Dscp)
+    uuid = await insert(client, dscp=1)
+    generation = replica.generation
+
+    await client.transact([ovsdb.update("Queue", ovsdb.by_uuid(uuid), {"external_ids": {"a": "1"}})])
+
+    assert replica.generation == generation
+    assert replica.table(Dscp) == {uuid: Dscp(uuid, 1)}
+
+
+async def test_a_condition_limits_what_is_copied(client: ovsdb.Client) -> None:
+    await insert(client, dscp=1)
+    wanted = await insert(client, dscp=2)
+
+    replica = await client.replicate(Queue, where={Queue: [("dscp", "==", 2)]})
+
+    assert set(replica.table(Queue)) == {wanted}
+
+
+async def test_a_generic_replica_holds_some_or_all_columns(client: ovsdb.Client) -> None:
+    uuid = await insert(client, dscp=3, external_ids={"a": "1"})
+
+    some = await client.replicate_tables({"Queue": ["dscp"], "Bridge": None})
+    every = await client.replicate_tables({"Queue": None})
+
+    assert some.table("Queue") == {uuid: ovsdb.GenericRow("Queue", uuid, {"dscp": 3})}
+    assert every.table("Queue")[uuid].columns == {"dscp": 3, "external_ids": {"a": "1"}, "other_config": {}}
+
+
+async def test_a_slow_subscriber_gets_one_change_per_row(client: ovsdb.Client) -> None:
+    replica = await client.replicate(Queue)
+    kept = await insert(client, dscp=1)
+    subscription = replica.subscribe()
+
+    for dscp in range(2, 20):
+        await client.transact([ovsdb.update("Queue", ovsdb.by_uuid(kept), {"dscp": dscp})])
+    passing = await insert(client, dscp=50)
+    await client.transact([ovsdb.delete("Queue", ovsdb.by_uuid(passing))])
+    new = await insert(client, dscp=51)
+
+    batch = await anext(subscription)
+    assert batch == [
+        ovsdb.Change("Queue", kept, Queue(kept, 1, {}), Queue(kept, 19, {})),
+        ovsdb.Change("Queue", new, None, Queue(new, 51, {})),
+    ]
+    assert subscription.pending() == []
+
+
+async def test_a_row_that_returns_to_its_old_state_is_not_mentioned(client: ovsdb.Client) -> None:
+    replica = await client.replicate(Queue)
+    uuid = await insert(client, dscp=1)
+    subscription = replica.subscribe()
+
+    await client.transact([ovsdb.update("Queue", ovsdb.by_uuid(uuid), {"dscp": 2})])
+    await client.transact([ovsdb.update("Queue", ovsdb.by_uuid(uuid), {"dscp": 1})])
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await anext(subscription)
+
+
+async def test_waiting_ends_with_the_update_that_fulfils_it(client: ovsdb.Client, switch_server) -> None:
+    replica = await client.replicate(Queue)
+    async with ovsdb.Client(switch_server.remote, "Open_vSwitch", connect_timeout=10) as other:
+        waiting = asyncio.create_task(
+            replica.wait_for(lambda: next((row for row in replica.table(Queue).values() if row.dscp == 9), None), 10)
+        )
+        await insert(other, dscp=8)
+        uuid = await insert(other, dscp=9)
+
+        assert await waiting == Queue(uuid, 9, {})
+
+
+async def test_waiting_for_what_never_comes_ends_with_a_timeout(client: ovsdb.Client) -> None:
+    replica = await client.replicate(Queue)
+
+    with pytest.raises(TimeoutError):
+        await replica.wait_for(lambda: len(replica.table(Queue)) > 1000, 0.05)
+
+
+async def test_a_forgotten_replica_ends_its_subscriptions_and_changes_no_more(client: ovsdb.Client) -> None:
+    replica = await client.replicate(Queue)
+    subscription = replica.subscribe()
+
+    await client.forget(replica)
+    await insert(client, dscp=1)
+
+    assert [batch async for batch in subscription] == []
+    assert not replica.table(Queue)
+
+
+async def test_a_table_that_the_schema_lacks_is_refused_and_leaves_the_client_usable(client: ovsdb.Client) -> None:
+    with pytest.raises(ovsdb.SchemaMismatch, match="no table Bidge"):
+        await client.replicate_tables({"Bidge": None})
+
+    assert await client.transact([ovsdb.comment("still here")]) == [{}]
