@@ -239,7 +239,7 @@ class Node:
     def start_controller(self) -> None:
         self._start("ovn-controller", f"unix:{self.directory}/db.sock", "--no-chdir", "--pidfile")
 
-    def start_agent(self, *, ready: bool = True) -> None:
+    def start_agent(self, *, ready: bool = True, env: dict[str, str] | None = None) -> None:
         """Start the agent as a process in the node's namespace; `ready` waits until runtimes may call it."""
         settings = self.agent_settings()
         (self.directory / "agent.json").write_bytes(msgspec.json.encode(settings))
@@ -252,13 +252,16 @@ class Node:
             self.directory / "agent.json",
             self.directory / "attachments.json",
             program=False,
+            env=env,
         )
         if ready:
             until(lambda: (self.conf_dir / install.CONFIGURATION).exists(), 20)
 
-    def _start(self, name: str, *arguments: str | Path, program: bool = True) -> None:
+    def _start(
+        self, name: str, *arguments: str | Path, program: bool = True, env: dict[str, str] | None = None
+    ) -> None:
         command = (name, *arguments) if program else arguments
-        self.daemons.start(name, "ip", "netns", "exec", self.namespace, *command, env=self.environment)
+        self.daemons.start(name, "ip", "netns", "exec", self.namespace, *command, env=self.environment | (env or {}))
 
     # What one asks of it
 
@@ -272,7 +275,7 @@ class Node:
             "ovn_remote": f"unix:{self.site.directory}/sb.sock", "encap_ip": self.address,
             "cni_socket": str(self.directory / "cni.sock"), "cni_bin_dir": str(self.directory / "bin"),
             "cni_conf_dir": str(self.conf_dir), "state_dir": str(self.directory / "state"),
-            "uplinks": [{"interface": "eth1", "physical_network": "trunk"}], "attach_timeout": 10.0,
+            "uplinks": [{"interface": "eth1", "physical_network": "trunk"}], "attach_timeout": 4.0,
         } | self.settings  # fmt: skip
 
     def ip(self, *arguments: str) -> str:

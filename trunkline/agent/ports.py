@@ -210,11 +210,11 @@ class Ports:
 
     async def _check(self, request: spec.Request) -> None:
         _check_namespace(request.namespace)
-        name = labels.host_name(request.key)
-        found = [row for row in self._switch.interfaces(labels.of_key(request.key)) if row.name == name]
+        cable = self._cable_added(request, spec.expected(request))
+        found = [row for row in self._switch.interfaces(labels.of_key(request.key)) if row.name == cable.host_name]
         if not found:
             raise spec.Failure.of(spec.NOT_AS_ADDED, _not_as_added(request, ["its port is not in Open vSwitch"]))
-        wrong = await pod.differences(self._cable_added(request, spec.expected(request)))
+        wrong = await pod.differences(cable)
         try:
             await self._switch.installed(found[0].uuid, _CHECK_SECONDS)
         except TimeoutError:

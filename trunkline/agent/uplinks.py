@@ -147,11 +147,13 @@ def _hand_over(record: Outfit, bridge: str) -> bool:
             wearer, card = links.find(kernel, bridge), links.find(kernel, record.name)
             assert wearer
             assert card
-            before = outfit.observe(kernel, wearer), outfit.observe(kernel, card)
+            # Every change wakes the agent again, so what is done must not be done again.
+            if outfit.worn(kernel, record, wearer) and outfit.observe(kernel, card).empty:
+                return False
             outfit.put_on(kernel, record, wearer)
             outfit.take_off(kernel, card)
             outfit.set_ipv6_disabled(record.name, 1)
-            return before != (outfit.observe(kernel, wearer), outfit.observe(kernel, card))
+            return True
     except OSError as error:
         raise _refused(record.name, error) from error
 

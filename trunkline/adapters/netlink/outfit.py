@@ -14,6 +14,7 @@ import msgspec
 
 from trunkline.adapters.netlink import addresses, links, routes, rules
 from trunkline.adapters.netlink.connection import Connection
+from trunkline.kit.addresses import IPInterface
 
 _REPEATED = frozenset({errno.EEXIST, errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL})
 """What a step answers that has been done before."""
@@ -34,6 +35,11 @@ class Outfit(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[bytes, ...] = ()
     rules: tuple[bytes, ...] = ()
     ipv6_disabled: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing at all."""
+        return not (self.addresses or self.routes or self.rules)
 
     @property
     def bare(self) -> bool:
@@ -64,13 +70,24 @@ def observe(kernel: Connection, link: links.Link) -> Outfit:
 
 def merged(kept: Outfit, seen: Outfit) -> Outfit:
     """What was taken down before, and what the interface has been given since."""
-    values = {addresses.parse(raw).value for raw in kept.addresses}
+    values = _values(kept)
     known = {_route_key(raw) for raw in kept.routes}
     return msgspec.structs.replace(
         kept,
         addresses=kept.addresses + tuple(raw for raw in seen.addresses if addresses.parse(raw).value not in values),
         routes=kept.routes + tuple(raw for raw in seen.routes if _route_key(raw) not in known),
         rules=kept.rules + tuple(raw for raw in seen.rules if raw not in kept.rules),
+    )
+
+
+def worn(kernel: Connection, outfit: Outfit, wearer: links.Link) -> bool:
+    """Whether `wearer` has all of it already."""
+    seen = observe(kernel, wearer)
+    return (
+        _values(outfit) <= _values(seen)
+        and {_route_key(raw) for raw in outfit.routes} <= {_route_key(raw) for raw in seen.routes}
+        and {rules.moved_request(raw, outfit.name, wearer.name) for raw in outfit.rules}
+        <= {rules.moved_request(raw, wearer.name, wearer.name) for raw in seen.rules}
     )
 
 
@@ -118,6 +135,10 @@ def set_ipv6_disabled(name: str, value: int) -> None:
 def _ipv6_disabled(name: str) -> int:
     path = Path("/proc/sys/net/ipv6/conf", name, "disable_ipv6")
     return int(path.read_text()) if path.exists() else 1
+
+
+def _values(outfit: Outfit) -> set[IPInterface]:
+    return {addresses.parse(raw).value for raw in outfit.addresses}
 
 
 def _route_key(raw: bytes) -> tuple[object, ...]:
