@@ -40,7 +40,7 @@ def lab() -> None:
 @click.option("--bare", is_flag=True, help="Wires, switches and hosts only; no cluster.")
 def up(file: Path | None, name: str | None, bare: bool) -> None:
     """Bring a lab up, or what is missing of it."""
-    from trunkline.lab import progress, reading, up
+    from trunkline.lab import advice, progress, reading, up
     from trunkline.lab.state import Lab
 
     file = file or _default_topology()
@@ -48,7 +48,7 @@ def up(file: Path | None, name: str | None, bare: bool) -> None:
     chosen = Lab(name or drawn.name)
     with progress.on() as told:
         asyncio.run(up.up(chosen, drawn, file.read_text(), source=str(file), bare=bare, progress=told))
-    click.echo(up.next_steps(chosen, drawn))
+    click.echo(advice.next_steps(chosen, drawn))
 
 
 @lab.command()
@@ -179,9 +179,9 @@ def check(name: str | None, globs: tuple[str, ...], evidence: bool, keep: bool, 
 @_name
 def next_(name: str | None) -> None:
     """Say what to type next."""
-    from trunkline.lab import up
+    from trunkline.lab import advice
 
-    click.echo(up.next_steps(*_open(name)))
+    click.echo(advice.next_steps(*_open(name)))
 
 
 def _bring_up(name: str | None, topology: str) -> None:

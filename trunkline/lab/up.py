@@ -58,18 +58,6 @@ def _record(lab: Lab, text: str, fresh: Record) -> None:
     raise problems.IntentError(problems=[problem])
 
 
-def next_steps(lab: Lab, drawn: Topology) -> str:
-    """What a person types next."""
-    host = next(iter(drawn.machines()), "")
-    return f"""
-lab {lab.name} is up.  What to type next:
-
-    eval "$(trunkline lab env)"          # kubectl, ovn-nbctl and ovn-sbctl then talk to this lab
-    trunkline lab exec {host} -- ip addr
-    trunkline lab down
-"""
-
-
 def leftovers(lab: Lab) -> list[str]:
     """One line for each lab of which something is left on this machine, but nothing runs."""
     prefixes = {"-".join(name.split("-")[:2]) + "-" for name in namespaces.matching("tl-")} - {lab.prefix}

@@ -1,0 +1,69 @@
+"""What a person types next: commands that fit the lab that is up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from trunkline.lab import layout, state
+from trunkline.lab.state import Lab
+from trunkline.lab.topology import Topology
+
+_EXAMPLE = "examples/antrea-ipam"
+
+
+def next_steps(lab: Lab, drawn: Topology) -> str:
+    """A sentence about the lab, and commands with what each is for."""
+    program = f"{_program()} lab"
+    name = f" --name {lab.name}" if len(state.known(lab.root)) > 1 else ""
+    with_cluster = bool(drawn.nodes) and not lab.read().bare
+    rows = [*(_cluster(program, name) if with_cluster else []), *_wires(program, name, drawn)]
+    rows.append((f"{program} down{name}", "take it down; nothing stays"))
+    width = min(72, max(len(command) for command, _ in rows))
+    lines = [f"    {command.ljust(width)}  # {purpose}" for command, purpose in rows]
+    return "\n".join(["", f"lab {lab.name} is up: {_summary(drawn)}.  What to type next:", "", *lines, ""])
+
+
+def _cluster(program: str, name: str) -> list[tuple[str, str]]:
+    return [
+        (f'eval "$({program} env{name})"', "kubectl, ovn-nbctl and ovn-sbctl talk to this lab"),
+        ("kubectl get nodes -o wide", "the nodes"),
+        (f"kubectl apply -f {_EXAMPLE}", "the document's pools, namespaces and pods"),
+        ("kubectl get ippools,pods -A -o wide", "who has which address"),
+        (f"{program} check{name} --evidence", "every lab case, with the frames that prove it"),
+    ]
+
+
+def _wires(program: str, name: str, drawn: Topology) -> list[tuple[str, str]]:
+    rows = []
+    host = next(iter([*drawn.hosts, *drawn.nodes]), "")
+    if host:
+        rows.append((f"{program} shell{name} {host}", "be on that machine"))
+    trunk = next((port for switch in drawn.switches for port in layout.ports(drawn, switch) if port.tagged), None)
+    if trunk:
+        rows.append((f"{program} capture{name} {trunk.switch} -i {trunk.name}", "frames on a trunk, with their tags"))
+    return [
+        *rows,
+        (f"{program} status{name}", "hosts and programs"),
+        (f"{program} graph{name} --format svg", "a picture"),
+    ]
+
+
+def _summary(drawn: Topology) -> str:
+    parts = [
+        (len(drawn.switches), "switch", "switches"),
+        (len(drawn.routers), "router", "routers"),
+        (len(drawn.hosts), "outside host", "outside hosts"),
+        (len(drawn.nodes), "node", "nodes"),
+    ]
+    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in parts if count)
+
+
+def _program() -> str:
+    """How this program is called from here: by name where the search path finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if called.name != "trunkline" or shutil.which("trunkline") == str(called.resolve()):
+        return "trunkline"
+    return os.path.relpath(called)
