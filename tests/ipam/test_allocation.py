@@ -11,6 +11,7 @@ from trunkline.ipam import (
     PodOwner,
     Refusal,
     Release,
+    Request,
     StatefulSetOwner,
     Take,
     allocate,
@@ -268,6 +269,15 @@ def test_the_book_refuses_a_second_lease_and_an_unknown_release(a):
         book.apply([Take(lease)])
     with pytest.raises(BugError, match="not leased"):
         book.apply([Release(Lease(network="n", address=lease.address, pool="p", pod=PodOwner("shop", "b", "2")))])
+
+
+def test_a_pod_without_identity_or_pool_is_a_mistake_of_ours(a):
+    pool = a.pool("172.16.19.11")
+    nobody = Request(pod=PodOwner("shop", "web", ""), pools=("pool-ap",))
+
+    for pools, asked in (([pool], nobody), ([], a.request("web", pool))):
+        with pytest.raises(BugError, match="without a pool or without a UID"):
+            allocate(Book(), pools, asked)
 
 
 def test_a_large_pool_is_never_walked(a):

@@ -26,10 +26,10 @@ def allocate(book: Book, pools: Sequence[Pool], request: Request) -> Grant | Ref
     """Answer the request from `pools`, which are those it names, in its order.  The book is not changed.
 
     Raises:
-        BugError: no pool is given; such a pod is not to be asked about.
+        BugError: no pool is given, or the pod has no UID; such a pod is not to be asked about.
     """
-    if not pools:
-        raise BugError(f"{request.pod} asks for an address of no pool")
+    if not pools or not request.pod.uid:
+        raise BugError(f"{request.pod} asks for an address without a pool or without a UID")
     if leases := book.of_pod(request.pod.uid):
         return Grant(leases=_ordered(leases))
     leases, changes = (), list[LeaseChange]()
