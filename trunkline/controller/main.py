@@ -1,0 +1,106 @@
+"""The cluster half's control program: connects everything, and ends as one when any part cannot go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from trunkline.adapters import ovsdb
+from trunkline.adapters import store as stores
+from trunkline.adapters.kube import Informer, Kube, resources
+from trunkline.adapters.kube.informer import Change
+from trunkline.controller import certificates, publishing, registration, webhooks
+from trunkline.controller.inbox import Inbox
+from trunkline.controller.reconcile import Reconciler
+from trunkline.controller.settings import Settings
+from trunkline.controller.world import World
+from trunkline.kit import clock, problems
+from trunkline.sync.northbound import Northbound
+from trunkline.sync.outbox import Outbox
+
+_RETRY_SECONDS = 0.2
+"""How often an API server that does not answer at the start is asked again (chosen: a lab starts both at once)."""
+
+
+async def run(settings: Settings) -> None:
+    """Control the cluster until cancelled.
+
+    Raises:
+        RemoteError: the databases are gone for good, or another controller has taken over.
+    """
+    world = World(settings.physical_network)
+    async with (
+        Kube.connect(settings.kubeconfig, field_manager=publishing.COMPONENT) as kube,
+        stores.Store(settings.store, role="controller", holder=settings.holder) as store,
+        ovsdb.Client(settings.northbound, "OVN_Northbound") as client,
+        asyncio.TaskGroup() as group,
+    ):
+        await store.lead()
+        northbound, outbox = Northbound(client), Outbox()
+        await northbound.start()
+        reconciler = Reconciler(settings, world, store, northbound, kube, outbox)
+
+        certificate, key = certificates.self_signed(settings.webhook_url, clock.now())
+        app = webhooks.application(settings, world, lambda: reconciler.ledger)
+        group.create_task(webhooks.serve(app, settings.webhook_listen, certificates.server_context(certificate, key)))
+        await _until_reached(lambda: registration.register(kube, url=settings.webhook_url, ca=certificate))
+
+        inbox = Inbox()
+        await _follow(group, kube, world, inbox)
+        group.create_task(northbound.run())
+        group.create_task(outbox.run())
+        group.create_task(reconciler.run(inbox))
+
+
+async def _until_reached(call: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await call()
+            return
+        except problems.RemoteError:
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _follow(group: asyncio.TaskGroup, kube: Kube, world: World, inbox: Inbox) -> None:
+    """Begin to follow every kind; return when the world holds everything that is there now."""
+
+    def pods(changes: Iterable[Change]) -> None:
+        inbox.work.pods |= world.pods.take(changes)
+
+    def namespaces(changes: Iterable[Change]) -> None:
+        if world.namespaces.take(changes):  # its annotation matters to pods that wait; others keep what they have
+            inbox.work.waiting = True
+
+    def nodes(changes: Iterable[Change]) -> None:
+        inbox.work.nodes |= world.nodes.take(changes)
+
+    def pools(changes: Iterable[Change]) -> None:
+        inbox.work.pools |= world.pools.take(changes)
+
+    def stateful_sets(changes: Iterable[Change]) -> None:
+        inbox.work.stateful_sets |= world.stateful_sets.take(changes)
+
+    followers = {
+        resources.NAMESPACES: namespaces,
+        resources.NODES: nodes,
+        publishing.IP_POOLS: pools,
+        resources.STATEFUL_SETS: stateful_sets,
+        resources.PODS: pods,
+    }
+    first = []
+    for resource, take in followers.items():
+        informer = Informer(kube, resource)
+        group.create_task(informer.run())
+        loaded = asyncio.Event()
+        group.create_task(_pump(informer, take, inbox, loaded))
+        first.append(loaded.wait())
+    await asyncio.gather(*first)
+
+
+async def _pump(
+    informer: Informer, take: Callable[[Iterable[Change]], None], inbox: Inbox, loaded: asyncio.Event
+) -> None:
+    async for batch in informer.subscribe():
+        take(batch)
+        loaded.set()
+        inbox.ring()

@@ -1,0 +1,109 @@
+"""The webhooks that the API server asks about IPPools: may this be written, and how does it read in the other version?
+
+The answers are the dialect's pure functions over what the controller knows at that moment; this module is HTTP only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import uvicorn
+from starlette import applications, requests, responses, routing
+
+from trunkline.controller.ledger import Ledger
+from trunkline.controller.settings import Settings
+from trunkline.controller.world import World
+from trunkline.dialects.antrea import admission, conversion, crds
+
+LARGEST_REVIEW = 8 * 2**20
+"""Bytes; a review carries an object twice, and the API server bounds an object at 3 MiB."""
+
+
+def application(settings: Settings, world: World, ledger: Callable[[], Ledger | None]) -> applications.Starlette:
+    """The web application; `ledger` is None until the controller has read it, and until then reviews must wait."""
+
+    async def validate(request: requests.Request) -> responses.Response:
+        known = ledger()
+        if known is None:
+            return responses.PlainTextResponse("the address ledger is not read yet; try again", 503)
+        pods = {settings.cluster_cidr, *(cidr for node in world.nodes for cidr in node.pod_cidrs)}
+        facts = admission.Facts(pod_cidrs=tuple(pods), service_cidrs=(settings.service_cidr,))
+        answer = admission.review(
+            await _review(request),
+            pools=list(world.pools),
+            book=known.book,
+            facts=facts,
+            physical_network=settings.physical_network,
+        )
+        return _answer(answer)
+
+    async def convert(request: requests.Request) -> responses.Response:
+        return _answer(conversion.review(await _review(request)))
+
+    async def ready(request: requests.Request) -> responses.Response:
+        return responses.PlainTextResponse("ok") if ledger() else responses.PlainTextResponse("not yet", 503)
+
+    return applications.Starlette(
+        routes=[
+            routing.Route(crds.VALIDATE_PATH, validate, methods=["POST"]),
+            routing.Route(crds.CONVERT_PATH, convert, methods=["POST"]),
+            routing.Route("/readyz", ready),
+        ],
+        exception_handlers={_Malformed: _refuse},
+    )
+
+
+class _Malformed(Exception):
+    """The request is no review."""
+
+
+async def _refuse(request: requests.Request, error: Exception) -> responses.Response:
+    return responses.PlainTextResponse(str(error), 400)
+
+
+async def _review(request: requests.Request) -> dict[str, Any]:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_REVIEW:
+            raise _Malformed(f"a review of more than {LARGEST_REVIEW} bytes")
+    try:
+        review = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise _Malformed(f"not a review: {error}") from error
+    if not isinstance(review.get("request"), dict):
+        raise _Malformed("not a review: there is no request in it")
+    return review
+
+
+def _answer(review: dict[str, Any]) -> responses.Response:
+    return responses.Response(msgspec.json.encode(review), media_type="application/json")
+
+
+async def serve(app: applications.Starlette, listen: str, context: ssl.SSLContext) -> None:
+    """Serve over HTTPS until cancelled; reviews under way are answered first."""
+    host, _, port = listen.rpartition(":")
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host.strip("[]"),
+            port=int(port),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ssl_context_factory=lambda *_: context,
+            timeout_graceful_shutdown=2,
+        )
+    )
+    # Not `serve`: that takes over the process's signals, which are the program's own.
+    serving = asyncio.create_task(server._serve())
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
