@@ -97,3 +97,19 @@ def test_a_review_that_cannot_convert_says_which_and_why(a):
         assert response["result"]["status"] == "Failure"
         assert words in response["result"]["message"]
         assert "convertedObjects" not in response
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["ipRanges", "subnetInfo", "gateway"]), inner)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from([ippools.V1ALPHA2, ippools.V1BETA1]), st.sampled_from([ippools.V1ALPHA2, ippools.V1BETA1]), JSON)
+def test_whatever_is_stored_a_review_is_answered(version, wanted, spec):
+    raw = {"apiVersion": version, "kind": "IPPool", "metadata": {"name": "p"}, "spec": spec}
+
+    assert review([raw], wanted)["result"]["status"] in ("Success", "Failure")

@@ -1,6 +1,8 @@
 """IPPool objects to pools and networks, and everything that can be wrong with them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trunkline import ipam
 from trunkline.dialects.antrea import ippools
@@ -164,3 +166,56 @@ def test_what_works_but_perhaps_not_as_meant_is_remarked_on(a):
     ]
     assert [each.code for each in empty.warnings] == ["TRK-0318", "TRK-0319"]
     assert ippools.decode(a.beta({"cidr": "172.16.19.0/24"})).warnings == ()
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 5000)
+    | st.sampled_from(["10.0.0.0/24", "10.0.0.1", "fd00::1", "::/0", "x", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "ipVersion",
+                    "ipRanges",
+                    "subnetInfo",
+                    "cidr",
+                    "start",
+                    "end",
+                    "gateway",
+                    "prefixLength",
+                    "vlan",
+                    "odd",
+                ]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=20,
+)
+RANGE = st.fixed_dictionaries(
+    {"gateway": st.sampled_from(["10.0.0.1", "fd00::1", 3]), "prefixLength": st.integers(-1, 130)},
+    optional={
+        "cidr": st.sampled_from(["10.0.0.0/24", "fd00::/64", "10.0.0.3/32", 7]),
+        "start": st.sampled_from(["10.0.0.2", "fd00::2", "x"]),
+        "end": st.sampled_from(["10.0.0.9", "fd00::9", None]),
+        "vlan": st.integers(-1, 5000),
+    },
+)
+
+
+@given(
+    st.sampled_from([ippools.V1ALPHA2, ippools.V1BETA1, None]),
+    ANYTHING
+    | st.fixed_dictionaries({"ipVersion": st.sampled_from([4, 6, "4"]), "ipRanges": st.lists(RANGE, max_size=4)}),
+)
+def test_no_spec_makes_decoding_fail_and_whatever_is_sound_can_be_allocated(version, spec):
+    pool = ippools.decode({"apiVersion": version, "metadata": {"name": "p"}, "spec": spec})
+
+    found = ipam.Book().lowest_free(pool.pool)
+    assert (found is None) == (ipam.capacity(pool.pool) == 0)
+    if found is not None:
+        assert found[1] in found[0]
+    assert list(ippools.networks(pool)) or not pool.listed
