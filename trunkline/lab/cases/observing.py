@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import re
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address
@@ -46,7 +47,7 @@ async def object_field(bench: Bench, wanted: ObjectField) -> list[str]:
 
 
 async def event(bench: Bench, wanted: Event) -> list[str]:
-    """Wait for an Event about an object ("Pod shop/web-0")."""
+    """Wait for an Event about an object ("Pod shop/web-0"), or about one of several ("Pod shop/web-*")."""
     kind, _, name = wanted.about.partition(" ")
     namespace, _, name = name.rpartition("/")
 
@@ -113,7 +114,7 @@ def _describe(pod: Object) -> str:
 
 def _is_about(each: Object, kind: str, name: str) -> bool:
     involved = each.get("involvedObject") or {}
-    return bool(involved.get("kind") == kind and involved.get("name") == name)
+    return bool(involved.get("kind") == kind and fnmatch.fnmatchcase(str(involved.get("name")), name))
 
 
 async def _until(ask: Callable[[], Awaitable[Answer]], seconds: float) -> list[str]:
