@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -43,11 +44,11 @@ class Central:
         return f"unix:{self.home}/{name}.sock"
 
     def start_database(self, name: str) -> None:
-        socket = self.home / f"{name}.sock"
-        self._start(name, OVSDB_SERVER, str(self.home / f"{name}.db"), f"--remote=punix:{socket}")
+        path = self.home / f"{name}.sock"
+        self._start(name, OVSDB_SERVER, str(self.home / f"{name}.db"), f"--remote=punix:{path}")
         deadline = time.monotonic() + 10
-        while not socket.exists():
-            assert time.monotonic() < deadline, f"{socket} did not appear"
+        while not _listens(path):
+            assert time.monotonic() < deadline, f"nobody listens at {path}"
             time.sleep(0.01)  # no event tells that a daemon listens
 
     def start_northd(self, chassis: Sequence[str] = ()) -> None:
@@ -89,6 +90,12 @@ class Central:
         private = (f"--unixctl={self.home}/{name}.ctl", "-vconsole:off", "-vsyslog:off")
         environment = os.environ | {"OVN_RUNDIR": str(self.home), "OVS_RUNDIR": str(self.home)}
         self._processes[name] = subprocess.Popen([*argv, *private], env=environment)
+
+
+def _listens(path: Path) -> bool:
+    """The file alone says little: it is there before anybody listens."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ last state, and object by object in both orders.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
-from ipaddress import ip_interface
+from ipaddress import ip_interface, ip_network
 from typing import Any
 
 import msgspec
@@ -107,6 +108,31 @@ def test_one_changed_port_among_many_touches_one_row() -> None:
 
     assert touched == {ovn.RowKey("Logical_Switch_Port", "Port", "p7")}
     assert target.apply([msgspec.structs.replace(ports[7], chassis="n1")]) == set()
+
+
+def test_cost_of_one_port_does_not_grow_with_the_ports_beside_it() -> None:
+    class Counting(dict[Any, Any]):
+        looks = 0
+
+        def get(self, key: Any, default: Any = None) -> Any:
+            self.looks += 1
+            return super().get(key, default)
+
+        def __getitem__(self, key: Any) -> Any:
+            self.looks += 1
+            return super().__getitem__(key)
+
+    def looks(beside: int) -> int:
+        network = model.Network(id="overlay/n", kind=model.NetworkKind.OVERLAY)
+        subnet = model.Subnet(id="s", network=network.id, prefix=ip_network("10.0.0.0/24"))
+        make = functools.partial(model.Port, network=network.id, mac="0a:58:00:00:00:01", addresses=model_address(1))
+        target = ovn.Target()
+        target.apply([network, subnet, *(make(id=f"p{n}") for n in range(beside))])
+        target._context._objects = objects = Counting(target._context._objects)
+        target.apply([make(id="p0", chassis="n1")])
+        return objects.looks
+
+    assert looks(beside=200) == looks(beside=2)
 
 
 def at_once(intent: model.Intent, database: Any) -> Any:

@@ -239,7 +239,8 @@ async def pods(lab: Lab, ovn_central: Any, writing: Any) -> Any:
     for number in (1, 2):
         await asyncio.to_thread(join_node, lab, number, southbound)
     known = ("--bare", "--columns=name", "list", "chassis")
-    eventually(lambda: set(ovn_central.sbctl(*known).split()) == {"node1", "node2"}, "both chassis known")
+    both = {"node1", "node2"}
+    await asyncio.to_thread(eventually, lambda: set(ovn_central.sbctl(*known).split()) == both, "both chassis known")
     async with writing() as northbound:
         await northbound.written(northbound.replace(INTENT))
         for pod in VLAN_PODS:

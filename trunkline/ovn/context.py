@@ -25,7 +25,8 @@ class Context:
     def __init__(self, objects: Iterable[model.Object] = (), owner: str = DEFAULT_OWNER) -> None:
         self.owner = owner
         self._objects: dict[ObjectKey, model.Object] = {}
-        self._dependants: dict[ObjectKey, set[ObjectKey]] = defaultdict(set)
+        # By kind, because a network may have ten thousand ports and two subnets.
+        self._dependants: dict[ObjectKey, dict[str, set[ObjectKey]]] = defaultdict(lambda: defaultdict(set))
         self._legs: dict[tuple[str, IPNetwork], set[ObjectKey]] = defaultdict(set)
         self._lengths: dict[str, set[int]] = defaultdict(set)
         for item in objects:
@@ -37,7 +38,7 @@ class Context:
         affected = self.remove(key)
         self._objects[key] = item
         for needed in _needs(item):
-            self._dependants[needed].add(key)
+            self._dependants[needed][key.kind].add(key)
         for place in _connected(item):
             self._legs[place].add(key)
             self._lengths[place[0]].add(place[1].prefixlen)
@@ -48,7 +49,7 @@ class Context:
         affected = self._affected(key)
         item = self._objects.pop(key, None)
         for needed in _needs(item) if item else ():
-            self._dependants[needed].discard(key)
+            self._dependants[needed][key.kind].discard(key)
         for place in _connected(item) if item else ():
             self._legs[place].discard(key)
         return affected
@@ -69,7 +70,8 @@ class Context:
 
     def subnets(self, network: str) -> list[model.Subnet]:
         """The subnets of a network, by id."""
-        return sorted(self._tied(_network(network), model.Subnet), key=lambda subnet: subnet.id)
+        found = [self._objects[key] for key in sorted(self._of_kind(_network(network), model.Subnet))]
+        return [item for item in found if isinstance(item, model.Subnet)]
 
     def legs_towards(self, router: str, address: IPAddress) -> Iterator[model.RouterPort]:
         """The legs of a router whose prefixes hold the address; costs the same however many legs there are."""
@@ -89,10 +91,6 @@ class Context:
         """The key of every object."""
         return set(self._objects)
 
-    def _tied(self, key: ObjectKey, kind: type[model.Subnet]) -> Iterator[model.Subnet]:
-        found = (self._objects[tied] for tied in self._dependants.get(key, ()))
-        return (item for item in found if isinstance(item, kind))
-
     def _affected(self, key: ObjectKey) -> set[ObjectKey]:
         affected, ahead = {key}, [key]
         while ahead:
@@ -104,7 +102,7 @@ class Context:
     def _followers(self, key: ObjectKey) -> set[ObjectKey]:
         """Who looks at this object: those that name it, ports of a subnet's network, routes of a leg's router."""
         item = self._objects.get(key)
-        followers = set(self._dependants.get(key, ()))
+        followers = set().union(*self._dependants[key].values()) if key in self._dependants else set()
         if isinstance(item, model.Subnet):
             followers |= self._of_kind(_network(item.network), model.Port)
         if isinstance(item, model.RouterPort):
@@ -112,7 +110,7 @@ class Context:
         return followers
 
     def _of_kind(self, key: ObjectKey, kind: type[model.Object]) -> set[ObjectKey]:
-        return {tied for tied in self._dependants.get(key, ()) if tied.kind == kind.__name__}
+        return self._dependants[key][kind.__name__] if key in self._dependants else set()
 
 
 def _network(network: str) -> ObjectKey:
