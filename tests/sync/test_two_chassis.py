@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -138,6 +139,11 @@ def eventually(fact: Callable[[], bool], what: str, seconds: float = 15) -> None
         time.sleep(0.05)  # these programs tell their readiness only to those who ask
 
 
+def listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 def start_node(lab: Lab, number: int) -> None:
     place = f"node{number}"
     lab.namespace(place)
@@ -145,7 +151,7 @@ def start_node(lab: Lab, number: int) -> None:
     home = lab.home(place)
     run("ovsdb-tool", "create", f"{home}/conf.db", OVS_SCHEMA)
     lab.start(place, "ovsdb-server", f"{home}/conf.db", f"--remote=punix:{home}/db.sock", *quiet)
-    eventually(lambda: (home / "db.sock").exists(), "ovsdb-server")
+    eventually(lambda: listens(home / "db.sock"), "ovsdb-server")
     lab.vsctl(place, "--no-wait", "init")
     lab.start(place, "ovs-vswitchd", f"unix:{home}/db.sock", *quiet, f"--log-file={home}/vswitchd.log")
     for bridge, mode in (("br-int", "secure"), ("br-trunk", "standalone"), ("br-phys", "standalone")):
