@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -54,6 +54,15 @@ class FileAttachments:
             return None
         meta = {"uid": found["uid"], "annotations": {attachment.ANNOTATION: found["note"]}}
         return decided({"metadata": meta}, pod)
+
+    async def of_node(self) -> AsyncIterator[attachment.Attachment]:
+        last = None
+        while True:
+            note = self._objects().get("/node", {}).get("note")
+            if note and note != last:
+                last = note
+                yield attachment.decode(note)
+            await asyncio.sleep(0.05)
 
     def uids(self) -> frozenset[str]:
         return frozenset(found["uid"] for found in self._objects().values())

@@ -6,10 +6,11 @@ answer that is there already costs nothing and one that is not is waited for wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
+import structlog
 
 from trunkline.adapters.kube.informer import Informer
 from trunkline.agent import spec
@@ -19,6 +20,8 @@ from trunkline.kit import problems
 NO_POD = problems.register("TRK-0502", "The container's Pod is not known on this node")
 NOT_DECIDED = problems.register("TRK-0503", "The controller has not decided yet how the Pod is attached")
 UNREADABLE = problems.register("TRK-0504", "The Pod's network annotation cannot be read")
+
+_log = structlog.get_logger(__name__)
 
 
 class PodRef(msgspec.Struct, frozen=True):
@@ -50,12 +53,16 @@ class AttachmentSource(Protocol):
     def uids(self) -> frozenset[str] | None:
         """The UIDs of the pods that are on this node; None while that is not known."""
 
+    def of_node(self) -> AsyncIterator[attachment.Attachment]:
+        """The node's own attachment, as it is and whenever it changes."""
+
 
 class KubeAttachments:
-    """Attachments from Pod annotations, as an informer sees them."""
+    """Attachments from annotations, as informers on the node's Pods and on the Node itself see them."""
 
-    def __init__(self, pods: Informer) -> None:
+    def __init__(self, pods: Informer, nodes: Informer) -> None:
         self._pods = pods
+        self._nodes = nodes
         self._synced = False
 
     async def synced(self) -> None:
@@ -77,6 +84,23 @@ class KubeAttachments:
         if not self._synced:
             return None
         return frozenset(obj["metadata"]["uid"] for obj in self._pods.objects.values())
+
+    async def of_node(self) -> AsyncIterator[attachment.Attachment]:
+        async for changes in self._nodes.subscribe():
+            for _key, _old, node in changes:
+                if (found := _of_node(node)) is not None:
+                    yield found
+
+
+def _of_node(node: Mapping[str, Any] | None) -> attachment.Attachment | None:
+    if node is None:
+        return None
+    name = node["metadata"]["name"]
+    try:
+        return decided(node, PodRef("", name))
+    except spec.Failure as failure:
+        _log.warning("the Node's network annotation cannot be read", node=name, error=failure.details)
+        return None
 
 
 def decided(obj: Mapping[str, Any] | None, pod: PodRef) -> attachment.Attachment | None:

@@ -8,18 +8,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import prometheus_client
 import structlog
 
+from trunkline.adapters import ovsdb
 from trunkline.adapters.kube import resources
 from trunkline.adapters.kube.client import Kube
 from trunkline.adapters.kube.informer import Informer
 from trunkline.adapters.netlink import datapath, monitor
 from trunkline.adapters.ovs import rows, switch
 from trunkline.adapters.ovs.switch import Switch
-from trunkline.agent import install
+from trunkline.agent import install, management
 from trunkline.agent.attachments import AttachmentSource, KubeAttachments
 from trunkline.agent.guard import Guard
+from trunkline.agent.management import Management
 from trunkline.agent.node import Node
 from trunkline.agent.ports import Ports
 from trunkline.agent.server import Server
@@ -41,10 +44,10 @@ async def run(settings: Settings) -> None:
     """
     async with Kube.connect(settings.kubeconfig, field_manager="trunkline-agent") as kube:
         pods = Informer(kube, resources.PODS, field_selector=f"spec.nodeName={settings.node}")
-        async with _background(pods.run()):
-            source = KubeAttachments(pods)
-            async with _background(source.synced()):
-                await serve(settings, source)
+        nodes = Informer(kube, resources.NODES, field_selector=f"metadata.name={settings.node}")
+        source = KubeAttachments(pods, nodes)
+        async with _background(pods.run(), nodes.run(), source.synced()):
+            await serve(settings, source)
 
 
 async def serve(settings: Settings, source: AttachmentSource) -> None:
@@ -55,7 +58,7 @@ async def serve(settings: Settings, source: AttachmentSource) -> None:
     async with switch.connect(settings.ovs) as node_switch:
         kind = _datapath(settings)
         guard = Guard(node_switch) if kind == "netdev" else None
-        async with _background(guard.run() if guard else None):
+        async with _background(*([guard.run()] if guard else [])):
             await Agent(settings, source, node_switch, guard, kind).run()
 
 
@@ -75,7 +78,11 @@ class Agent:
         self._settings = settings
         self._switch = node_switch
         self._uplinks = _uplinks(settings, node_switch, kind)
-        self._node = Node(node_switch, settings, guard, self._uplinks, kind)
+        self._management = Management(
+            node_switch, bridge=settings.integration_bridge, checksum_offload=kind != "netdev"
+        )
+        self._node = Node(node_switch, settings, guard, self._uplinks, self._management, kind)
+        self._source = source
         self._not_ready = "it has just started"
         self._ports = Ports(
             node_switch,
@@ -96,11 +103,17 @@ class Agent:
             await server.start()
             install.write_configuration(Path(self._settings.cni_conf_dir), self._settings.cni_socket)
             _log.info("ready", node=self._settings.node)
-            await self._ports.collect_orphans()
-            while True:
-                await changed.wait()
-                changed.clear()
-                await self._bring_up()
+            async with _background(self._follow_node(changed)):
+                await self._ports.collect_orphans()
+                while True:
+                    await changed.wait()
+                    changed.clear()
+                    await self._bring_up()
+
+    async def _follow_node(self, changed: asyncio.Event) -> None:
+        async for note in self._source.of_node():
+            self._management.wanted = note
+            changed.set()
 
     async def _bring_up(self) -> None:
         while True:
@@ -114,12 +127,17 @@ class Agent:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _watch(self, changed: asyncio.Event) -> monitor.Watch:
-        shape = {rows.OpenVSwitch.__ovsdb_table__, rows.Bridge.__ovsdb_table__}
-        names = self._uplinks.interfaces()
-        self._switch.replica.listen(
-            lambda changes: changed.set() if any(change.table in shape for change in changes) else None
-        )
-        return monitor.Watch(names, changed.set)
+        self._switch.replica.listen(lambda changes: changed.set() if any(map(self._matters, changes)) else None)
+        return monitor.Watch({*self._uplinks.interfaces(), management.INTERFACE}, changed.set)
+
+    def _matters(self, change: ovsdb.Change) -> bool:
+        """Whether the node's shape may be affected; pods coming and going on the integration bridge do not."""
+        match change.old, change.new:
+            case rows.Bridge() as old, rows.Bridge() as new if new.name == self._settings.integration_bridge:
+                return msgspec.structs.replace(old, ports=new.ports) != new
+            case (rows.Bridge() | rows.OpenVSwitch(), _) | (_, rows.Bridge() | rows.OpenVSwitch()):
+                return True
+        return False
 
 
 def _datapath(settings: Settings) -> str:
@@ -133,14 +151,12 @@ def _uplinks(settings: Settings, node_switch: Switch, kind: str) -> Uplinks:
 
 
 @asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None] | None) -> AsyncIterator[None]:
-    """Run `work` beside the body; its failure ends the body."""
-    if work is None:
-        yield
-        return
+async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` beside the body; a failure of any ends the body."""
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(work)
+        tasks = [group.create_task(each) for each in work]
         try:
             yield
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()

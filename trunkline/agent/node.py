@@ -9,6 +9,7 @@ from __future__ import annotations
 from trunkline.adapters.ovs.switch import BridgeSpec, Switch
 from trunkline.agent import labels
 from trunkline.agent.guard import Guard
+from trunkline.agent.management import Management
 from trunkline.agent.settings import Settings
 from trunkline.agent.uplinks import Uplinks, bridge_name
 
@@ -20,13 +21,20 @@ class Node:
     """Brings one node into shape and keeps it there."""
 
     def __init__(
-        self, switch: Switch, settings: Settings, guard: Guard | None, uplinks: Uplinks, datapath: str
+        self,
+        switch: Switch,
+        settings: Settings,
+        guard: Guard | None,
+        uplinks: Uplinks,
+        management: Management,
+        datapath: str,
     ) -> None:
         """`guard` is None where the kernel's datapath is used, which does not need it."""
         self._switch = switch
         self._settings = settings
         self._guard = guard
         self._uplinks = uplinks
+        self._management = management
         self._datapath = datapath
 
     async def bring_up(self) -> None:
@@ -46,6 +54,7 @@ class Node:
             await self._switch.replica.wait_for(lambda: guard.holds, _GUARD_SECONDS)
         await self._uplinks.bring_up()
         await self._switch.set_external_ids({**self._mappings(), "ovn-remote": self._settings.ovn_remote})
+        await self._management.bring_up()
 
     def _integration_bridge(self) -> BridgeSpec:
         return BridgeSpec(
