@@ -103,7 +103,7 @@ class App:
             case ["apis", group, version]:
                 return _found(discovery.resource_list(registry, group, version))
             case ["openapi", "v2"]:
-                wants_protobuf = openapi.V2_PROTOBUF in accept
+                wants_protobuf = openapi.V2_ASKED in accept or openapi.V2_PROTOBUF in accept
                 return (
                     Response(openapi.v2_protobuf(), media_type=openapi.V2_PROTOBUF)
                     if wants_protobuf

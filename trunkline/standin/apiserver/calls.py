@@ -9,6 +9,7 @@ import msgspec
 
 from trunkline.standin.apiserver import objects, selectors, statuses, users
 from trunkline.standin.apiserver.objects import Json
+from trunkline.standin.apiserver.protobuf import decode as protobuf
 from trunkline.standin.apiserver.registry import Registry
 from trunkline.standin.apiserver.resources import Resource
 
@@ -84,12 +85,17 @@ class Call(msgspec.Struct, kw_only=True):
         return selectors.Selection(labels, terms, self.resource.fields)
 
     def json(self) -> Any:
-        """The body as JSON.
+        """The body as JSON, also when it came as Kubernetes protobuf.
 
         Raises:
-            StatusError: 400 when it is none or nests too deep.
+            StatusError: 400 when it is neither or nests too deep.
         """
-        return decode(self.body)
+        if self.content_type != protobuf.MEDIA_TYPE:
+            return decode(self.body)
+        try:
+            return protobuf.decode(self.body)
+        except (protobuf.ProtobufError, RecursionError) as error:
+            raise statuses.bad_request(f"the request body is no Kubernetes protobuf: {error}") from error
 
     def object(self) -> Json:
         """The body as one object of this resource, in its own version.
@@ -97,8 +103,8 @@ class Call(msgspec.Struct, kw_only=True):
         Raises:
             StatusError: 400 for another shape, kind or version; 415 for another form than JSON.
         """
-        if self.content_type not in ("", JSON):
-            raise statuses.unsupported_media_type([JSON])
+        if self.content_type not in ("", JSON, protobuf.MEDIA_TYPE):
+            raise statuses.unsupported_media_type([JSON, protobuf.MEDIA_TYPE])
         found = self.json()
         if not isinstance(found, dict):
             raise statuses.bad_request("the body of the request is not an object")

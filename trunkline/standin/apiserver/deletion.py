@@ -9,7 +9,7 @@ import msgspec
 
 from trunkline.adapters import store as documents
 from trunkline.kit import clock
-from trunkline.standin.apiserver import calls, objects, statuses, storage, writes
+from trunkline.standin.apiserver import objects, statuses, storage, writes
 from trunkline.standin.apiserver.admission import Admission
 from trunkline.standin.apiserver.calls import Call
 from trunkline.standin.apiserver.custom.conversion import Conversion
@@ -40,7 +40,7 @@ def options(call: Call) -> Options:
     Raises:
         StatusError: 400 for a body that is no DeleteOptions; 422 for a policy that does not exist.
     """
-    body: Any = calls.decode(call.body) if call.body else {}
+    body: Any = call.json() if call.body else {}
     if not isinstance(body, dict):
         raise statuses.bad_request("the body of a deletion is a DeleteOptions object")
     grace = body.get("gracePeriodSeconds", call.number("gracePeriodSeconds"))

@@ -14,7 +14,10 @@ from trunkline.standin.apiserver.registry import Registry
 from trunkline.standin.apiserver.resources import Resource
 from trunkline.standin.apiserver.schema import models
 
-V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+V2_ASKED = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""How the protobuf form is called in answers: Go's parser of media types refuses the "@" that clients ask with."""
+
 _INFO = {"title": "Kubernetes", "version": "v1.32.0"}
 _GVK = "x-kubernetes-group-version-kind"
 
