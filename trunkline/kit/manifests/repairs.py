@@ -79,8 +79,7 @@ class _Writer:
 
     def dash(self) -> None:
         self.certain &= self._opened or self._in_list
-        self._level -= 0 if self._opened else 1
-        self._level += 1 if self._opened else 0
+        self._level += 1 if self._opened else -1  # a first item is below its key, a further one ends the item before
         self._opened = False
         self._in_list = True
         self._item = "- "
@@ -94,7 +93,7 @@ class _Writer:
         elif self._opened:
             self._level += 1
             # Inside spec only a list at the end can be put back: a nested map does not say where it ends.
-            self.certain &= has_value or self._block == "metadata" or self._level == 1
+            self.certain &= self._block == "metadata" or self._level == 1
         elif self._block == "metadata" and key in pasted.IN_METADATA:
             self._level = 1
         else:
