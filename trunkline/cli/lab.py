@@ -6,9 +6,11 @@ Everything heavy is imported inside the commands, so that `--help` and completio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +134,7 @@ def shell(name: str | None, target: str) -> None:
 @_name
 @click.argument("target", metavar="NAME")
 @click.option("--filter", "expression", default="", metavar="EXPR", help="What to see, in tcpdump's language.")
-@click.option("--interface", "-i", default="", help="Where to listen; default: the one a person would mean.")
+@click.option("--interface", "-i", "interfaces", multiple=True, help="Where to listen; default: uplink, trunks, eth0.")
 @click.option("--count", "-c", type=click.IntRange(min=1), help="Stop after so many frames.")
 @click.option("--duration", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Stop after so long.")
 @click.option("--write", "-w", type=click.Path(path_type=Path), metavar="PCAP", help="Write a file instead of lines.")
@@ -140,7 +142,7 @@ def capture(
     name: str | None,
     target: str,
     expression: str,
-    interface: str,
+    interfaces: tuple[str, ...],
     count: int | None,
     duration: float | None,
     write: Path | None,
@@ -150,10 +152,25 @@ def capture(
 
     chosen, drawn = _open(name)
     place = targets.find(chosen, drawn, target)
-    chosen_interface = targets.interface(place, interface)
-    words = capture.tcpdump(chosen_interface, expression, count=count or 0, write=write and write.resolve())
+    where = targets.listening_places(place, interfaces)
+    if len(where) > 1:
+        if write:
+            raise click.UsageError(f"--write takes one interface; choose one of {', '.join(where)} with --interface")
+        _show(capture.show(place, where, expression, count or 0, click.echo), duration)
+        return
+    words = capture.tcpdump(where[0], expression, count=count or 0, write=write and write.resolve())
     limit = ("timeout", "--preserve-status", "--signal=INT", str(duration)) if duration else ()
     _replace([*limit, *targets.command(place, words)], targets.environment(chosen, place))
+
+
+def _show(capture: Coroutine[Any, Any, None], duration: float | None) -> None:
+    async def for_a_while() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(duration):
+                await capture
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(for_a_while())
 
 
 @lab.command()
@@ -172,7 +189,7 @@ def check(name: str | None, globs: tuple[str, ...], evidence: bool, keep: bool, 
     chosen, drawn = _open(name)
     report = asyncio.run(running.run_all(chosen, drawn, found, keep=keep, evidence=evidence, say=click.echo))
     click.echo(f"{report.passed} passed, {report.failed} failed")
-    sys.exit(1 if report.failed else 0)
+    sys.exit(1 if report.failed or not report.passed else 0)
 
 
 @lab.command(name="next")

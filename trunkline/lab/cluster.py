@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.lab import central, node, openvswitch, programs
+from trunkline.lab import central, node, openvswitch, programs, readiness
 from trunkline.lab.pki import Authority
 from trunkline.lab.progress import Progress
 from trunkline.lab.state import Lab
@@ -25,8 +25,8 @@ async def start(lab: Lab, drawn: Topology, progress: Progress) -> None:
     # Nodes last: nothing on them makes sense before the wires carry frames and the API server answers.
     with progress.step("nodes are started"):
         await together(*(_node(lab, drawn, authority, name) for name in drawn.nodes))
-    with progress.step("nodes are ready"):
-        await programs.wait_ready(lab, drawn.nodes)
+    with progress.step("controller and nodes are ready"):
+        await together(readiness.controller(lab), readiness.nodes(lab, drawn.nodes))
 
 
 async def _control_plane(lab: Lab, drawn: Topology, authority: Authority, progress: Progress) -> None:
@@ -34,6 +34,7 @@ async def _control_plane(lab: Lab, drawn: Topology, authority: Authority, progre
         await central.start(lab, drawn, authority)
     with progress.step("the API server answers"):
         await programs.start_api_server(lab, drawn, authority)
+        await readiness.api_server(lab)
     await programs.start_workloads(lab, drawn, authority)
     await programs.start_controller(lab, drawn, authority)
 

@@ -43,9 +43,6 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = {}
     detaches: bool = False
 
-    def __str__(self) -> str:
-        return f"{self.host}/{self.name}"
-
 
 def pid_file(lab: Lab, host: str, name: str) -> Path:
     """Where a unit's process id stands."""
@@ -79,7 +76,7 @@ async def ensure(lab: Lab, unit: Unit, *, fds: tuple[int, ...] = ()) -> bool:
     recorded = () if unit.detaches else ("sh", "-c", _RECORD_AND_EXEC, str(pid))
     process = _spawn(lab, unit, [*enter(lab, unit.host), *recorded, *unit.argv], fds)
     if unit.detaches and await asyncio.to_thread(process.wait) != 0:
-        raise failed(lab, unit, f"exit code {process.returncode}")
+        raise failed(lab, unit.host, unit.name, f"exit code {process.returncode}")
     return True
 
 
@@ -98,25 +95,25 @@ def _spawn(lab: Lab, unit: Unit, argv: list[str], fds: tuple[int, ...]) -> subpr
         )
 
 
-async def ready(lab: Lab, unit: Unit, check: ReadyCheck, *, seconds: float) -> None:
-    """Wait until `check` says so.
+async def ready(lab: Lab, host: str, name: str, check: ReadyCheck, *, seconds: float) -> None:
+    """Wait until `check` says that a unit is ready.
 
     Raises:
-        RemoteError: the process ended, or `seconds` passed; carries the end of its log.
+        RemoteError: its process ended, or `seconds` passed; carries the end of its log.
     """
     deadline = asyncio.get_running_loop().time() + seconds
     while not await check():
-        if running(lab, unit.host, unit.name) is None and pid_file(lab, unit.host, unit.name).exists():
-            raise failed(lab, unit, "it ended")
+        if running(lab, host, name) is None and pid_file(lab, host, name).exists():
+            raise failed(lab, host, name, "it ended")
         if asyncio.get_running_loop().time() > deadline:
-            raise failed(lab, unit, f"not ready after {seconds:.0f} s", code=NOT_READY)
+            raise failed(lab, host, name, f"not ready after {seconds:.0f} s", code=NOT_READY)
         await asyncio.sleep(0.05)  # the pace of asking, not the wait: the fact ends it
 
 
-def failed(lab: Lab, unit: Unit, found: str, *, code: str = FAILED) -> problems.RemoteError:
+def failed(lab: Lab, host: str, name: str, found: str, *, code: str = FAILED) -> problems.RemoteError:
     """The error that says what a unit last wrote."""
-    log = log_file(lab, unit.host, unit.name)
-    problem = problems.Problem(code=code, object=str(unit), found=found, hint=f"its log is {log}")
+    log = log_file(lab, host, name)
+    problem = problems.Problem(code=code, object=f"{host}/{name}", found=found, hint=f"its log is {log}")
     return problems.RemoteError("\n".join([str(problem), *tail(log)]), problems=[problem])
 
 

@@ -5,20 +5,14 @@ Each program gets a settings file in its host's directory and nothing else; what
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from trunkline.adapters.kube import errors, resources
-from trunkline.adapters.kube.client import Kube, Object
-from trunkline.adapters.kube.informer import Informer
 from trunkline.agent import settings as agent_settings
 from trunkline.controller import settings as controller_settings
-from trunkline.kit import problems
 from trunkline.lab import central, credentials, processes, settings, topology
 from trunkline.lab.pki import Authority, Pair
 from trunkline.lab.processes import Unit
@@ -27,23 +21,14 @@ from trunkline.lab.topology import CONTROL_PLANE, Node, Topology
 from trunkline.standin.apiserver import settings as apiserver_settings
 from trunkline.standin.kubelet import settings as kubelet_settings
 
-NODE_NOT_READY = problems.register("TRK-0619", "A node of the lab did not become ready.")
-
 API_PORT = 6443
 _TRUNKLINE = (sys.executable, "-m", "trunkline.cli.main")
 
-READY_SECONDS = 60.0
-"""chosen: many times what a loaded machine with two cores was seen to need"""
-
 
 async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> None:
-    """Start the API server and wait until it answers; on this machine it listens on a port of 127.0.0.1, too.
-
-    Raises:
-        RemoteError: it does not start.
-    """
+    """Start the API server; on this machine it listens on a port of 127.0.0.1, too."""
     if processes.running(lab, CONTROL_PLANE, "apiserver") is not None:
-        return
+        return  # the port is its
     assert drawn.control_plane is not None
     address = topology.management_address(drawn.control_plane)
     assert address is not None
@@ -65,8 +50,6 @@ async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> N
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         credentials.write_kubeconfig(lab.kubeconfig, authority, credentials.admin(authority), url, context=lab.name)
         await processes.ensure(lab, unit, fds=(listener.fileno(),))
-    async with Kube.connect(lab.kubeconfig, field_manager="trunkline-lab") as kube:
-        await processes.ready(lab, unit, lambda: _answers(kube), seconds=READY_SECONDS)
 
 
 async def start_workloads(lab: Lab, drawn: Topology, authority: Authority) -> None:
@@ -162,50 +145,3 @@ def _listen(lab: Lab) -> socket.socket:
     record.api_port = listener.getsockname()[1]
     lab.update(record)
     return listener
-
-
-async def wait_ready(lab: Lab, nodes: Iterable[str]) -> None:
-    """Wait until every node says that it is ready for pods.
-
-    Raises:
-        RemoteError: one does not; names it, and what it says instead.
-    """
-    wanted = set(nodes)
-
-    def missing(objects: Mapping[str, Object]) -> list[str]:
-        return sorted(name for name in wanted if not _is_ready(objects.get(name, {})))
-
-    async with Kube.connect(lab.kubeconfig, field_manager="trunkline-lab") as kube:
-        informer = Informer(kube, resources.NODES)
-        task = asyncio.create_task(informer.run())
-        try:
-            await informer.wait_for(lambda objects: not missing(objects), READY_SECONDS)
-        except TimeoutError:
-            raise _not_ready(lab, missing(informer.objects), informer.objects) from None
-        finally:
-            task.cancel()
-
-
-def _is_ready(node: Object) -> bool:
-    conditions = node.get("status", {}).get("conditions") or ()
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-
-
-def _not_ready(lab: Lab, names: list[str], nodes: Mapping[str, Object]) -> problems.RemoteError:
-    found = []
-    for name in names:
-        conditions = nodes.get(name, {}).get("status", {}).get("conditions") or ()
-        said = next(
-            (each.get("message", "") for each in conditions if each["type"] == "Ready"), "it has not registered"
-        )
-        logs = f"logs: {processes.log_file(lab, name, 'agent')} and {processes.log_file(lab, name, 'kubelet').name}"
-        found.append(problems.Problem(code=NODE_NOT_READY, object=f"node {name}", found=said, hint=logs))
-    return problems.RemoteError(problems=found)
-
-
-async def _answers(kube: Kube) -> bool:
-    try:
-        await kube.list(resources.NAMESPACES)
-    except errors.Unreachable:
-        return False
-    return True

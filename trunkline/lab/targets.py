@@ -29,7 +29,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     host: str = ""
     interfaces: tuple[str, ...] = ()
-    usual_interface: str = ""
+    usual: tuple[str, ...] = ()
 
 
 def find(lab: Lab, drawn: Topology, name: str) -> Target:
@@ -53,23 +53,22 @@ def find(lab: Lab, drawn: Topology, name: str) -> Target:
     return target
 
 
-def interface(target: Target, chosen: str) -> str:
-    """The interface to listen on: the chosen one, else the one a person would mean.
+def listening_places(target: Target, chosen: tuple[str, ...]) -> tuple[str, ...]:
+    """The interfaces to listen on: the chosen ones, else those that a person would mean (a switch's trunks).
 
     Raises:
         IntentError: the host has no such interface, or several and none was chosen.
     """
-    if chosen in target.interfaces:
-        return chosen
-    if not chosen and target.usual_interface:
-        return target.usual_interface
-    found = f"the interface {chosen!r}" if chosen else "no interface chosen"
+    unknown = [name for name in chosen if name not in target.interfaces]
+    if not unknown and (chosen or target.usual):
+        return chosen or target.usual
+    hint = problems.did_you_mean(unknown[0], target.interfaces) if unknown else ""
     problem = problems.Problem(
         code=WHICH_INTERFACE,
         object=target.name,
-        found=found,
+        found=f"the interface {unknown[0]!r}" if unknown else "no interface chosen",
         allowed=f"interfaces are {', '.join(target.interfaces)}",
-        hint=problems.did_you_mean(chosen, target.interfaces) or "choose one with --interface",
+        hint=hint or "choose one with --interface",
     )
     raise problems.IntentError(problems=[problem])
 
@@ -100,19 +99,19 @@ def exports(lab: Lab) -> dict[str, str]:
 
 
 def _host(lab: Lab, drawn: Topology, name: str) -> Target | None:
+    usual: tuple[str, ...]
     if name in drawn.switches:
-        named = tuple(port.name for port in layout.ports(drawn, name))
-        usual = ""
+        ports = layout.ports(drawn, name)
+        named = tuple(port.name for port in ports)
+        usual = tuple(port.name for port in ports if port.tagged or port.trunk)
     elif name in drawn.machines():
         machine = drawn.machines()[name]
         named = tuple(machine.links)
-        usual = machine.uplink if isinstance(machine, Node) else named[0] if len(named) == 1 else ""
+        usual = (machine.uplink,) if isinstance(machine, Node) else named if len(named) == 1 else ()
     else:
         return None
     others = tuple(found for found in _present(lab.namespace(name)) if found not in named)
-    return Target(
-        name=name, namespace=lab.namespace(name), host=name, interfaces=(*named, *others), usual_interface=usual
-    )
+    return Target(name=name, namespace=lab.namespace(name), host=name, interfaces=(*named, *others), usual=usual)
 
 
 def _pod(lab: Lab, name: str) -> Target | None:
@@ -121,7 +120,7 @@ def _pod(lab: Lab, name: str) -> Target | None:
     for namespace in namespaces.matching(lab.pod_prefix):
         if wanted.fullmatch(namespace):
             present = _present(namespace)
-            return Target(name=name, namespace=namespace, interfaces=present, usual_interface=POD_INTERFACE)
+            return Target(name=name, namespace=namespace, interfaces=present, usual=(POD_INTERFACE,))
     return None
 
 

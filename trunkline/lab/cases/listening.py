@@ -50,10 +50,10 @@ async def capture(bench: Bench, wanted: Listen, case: str, run_steps: RunSteps) 
     """
     target = bench.target(wanted.at)
     chosen = (wanted.interface,) if isinstance(wanted.interface, str) else wanted.interface
+    chosen = tuple(name for name in chosen if name)
     async with contextlib.AsyncExitStack() as stack:
         captures = []
-        for name in chosen:
-            interface = targets.interface(target, name)
+        for interface in targets.listening_places(target, chosen):
             file = bench.capture_file(case, f"{wanted.at}-{interface}")
             captures.append(await stack.enter_async_context(Capture(target, interface, wanted.filter, file)))
         await run_steps(wanted.steps)

@@ -103,7 +103,8 @@ class Expectation(Match, frozen=True, kw_only=True):
 class Listen(_Part, frozen=True, kw_only=True):
     """Capture on interfaces of a place while steps run, then count frames by their decoded fields.
 
-    `filter` (tcpdump's language) is for taste; on a trunk it is best left out, since it sees through no VLAN tag.
+    Without `interface` it is a host's uplink or only link, a pod's eth0, a switch's trunks.  `filter` is tcpdump's
+    language, and looks behind VLAN tags as well.
     """
 
     at: str

@@ -35,9 +35,9 @@ async def reach(bench: Bench, wanted: Reach) -> list[str]:
     pairs = [Pair(origin, to, address) for origin in origins for address, to in destinations.items() if origin != to]
     gate = asyncio.Semaphore(_PARALLEL)
     answers = await asyncio.gather(*(_probe(bench, wanted, pair, gate) for pair in pairs))
-    lines = [_line(pair, wanted, answer) for pair, (answer, _) in zip(pairs, answers, strict=True)]
     if all(answer == wanted.expect for answer, _ in answers):
-        return lines
+        return _summary(pairs, wanted)
+    lines = [_line(pair, wanted, answer) for pair, (answer, _) in zip(pairs, answers, strict=True)]
     said = sorted({text for answer, text in answers if answer != wanted.expect and text})
     raise StepFailed("\n".join([*lines, *said]))
 
@@ -84,11 +84,17 @@ async def _attempt(bench: Bench, wanted: Reach, pair: Pair) -> tuple[bool, str]:
     return code == 0, (said or output).strip()
 
 
+def _summary(pairs: list[Pair], wanted: Reach) -> list[str]:
+    """One line for each origin: everything was as wanted."""
+    verb = "reaches" if wanted.expect else "does not reach"
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        found.setdefault(pair.origin, []).append(str(pair.address))
+    return [f"{origin} {verb} {', '.join(addresses)} by {wanted.by}" for origin, addresses in found.items()]
+
+
 def _line(pair: Pair, wanted: Reach, answer: bool) -> str:
-    how = f"{wanted.by} {pair.origin} -> {pair.to}" + (f" ({pair.address})" if str(pair.address) != pair.to else "")
-    seen = "answers" if answer else "no answer"
-    return (
-        f"{how}: {seen}"
-        if answer == wanted.expect
-        else f"{how}: {seen}, but {'an' if wanted.expect else 'no'} answer was expected"
-    )
+    """One pair, as part of a matrix in which something is not as wanted."""
+    mark = "  " if answer == wanted.expect else "✗ "
+    seen, expected = ("answers" if each else "silent" for each in (answer, wanted.expect))
+    return f"{mark}{wanted.by} {pair.origin} -> {pair.to} ({pair.address}): {seen}, expected: {expected}"

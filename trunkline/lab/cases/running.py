@@ -12,7 +12,7 @@ from trunkline.adapters.kube.client import Kube
 from trunkline.kit import problems
 from trunkline.lab.cases import applying, evidence, finding, listening, observing, reaching
 from trunkline.lab.cases.bench import Bench, StepFailed
-from trunkline.lab.cases.model import Case, Step
+from trunkline.lab.cases.model import Case, Listen, Step
 from trunkline.lab.state import Lab
 from trunkline.lab.topology import Topology
 
@@ -42,7 +42,11 @@ async def run_all(lab: Lab, drawn: Topology, cases: Sequence[Case], *, keep: boo
         RemoteError: the lab's API server cannot be reached.
     """
     passed = 0
+    fitting = [case for case in cases if Path(case.topology).stem == drawn.name]
     for case in cases:
+        if case not in fitting:
+            say(f"skip {case.name}: it needs {case.topology}, and this lab is {drawn.name}")
+    for case in fitting:
         say(f"--- {case.name}: {' '.join(case.says.split())}")
         outcome = await run(lab, drawn, case, keep=keep, say=say if evidence else None)
         verdict = "FAIL" if outcome.failure else "pass"
@@ -50,7 +54,7 @@ async def run_all(lab: Lab, drawn: Topology, cases: Sequence[Case], *, keep: boo
             say("\n".join([*(() if evidence else outcome.lines), outcome.failure]))
         say(f"{verdict} {case.name} ({outcome.seconds:.1f} s)")
         passed += not outcome.failure
-    return Report(passed, len(cases) - passed)
+    return Report(passed, len(fitting) - passed)
 
 
 async def run(
@@ -96,6 +100,12 @@ async def _tidy(bench: Bench) -> str:
     return ""
 
 
+def where(listen: Listen) -> str:
+    """The interfaces of a capture, for people."""
+    interfaces = (listen.interface,) if isinstance(listen.interface, str) else listen.interface
+    return ", ".join(f"{listen.at}/{each}" if each else listen.at for each in interfaces)
+
+
 class _Runner:
     """Walks the steps of one case, remembering where it is."""
 
@@ -107,6 +117,8 @@ class _Runner:
     async def steps(self, part: str, steps: tuple[Step, ...]) -> None:
         for index, step in enumerate(steps, 1):
             self.at = f"{part}, step {index}" + (f" ({step.says})" if step.says else f" ({step.verbs()[0]})")
+            if step.capture is not None:
+                self._bench.say(f"  … {step.says or 'capture'}: listening at {where(step.capture)}")
             found = await self._step(step)
             self._bench.say(f"  ✓ {step.says or step.verbs()[0]}")
             for line in found:
