@@ -6,7 +6,7 @@ import copy
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trunkline.adapters.kube import resources
@@ -113,6 +113,7 @@ def test_given_a_new_deployment_when_settled_then_one_set_has_all_replicas():
     assert [c["reason"] for c in status["conditions"]] == ["MinimumReplicasAvailable", "NewReplicaSetAvailable"]
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     replicas=st.integers(1, 9),
     surge=st.one_of(st.integers(0, 3), st.sampled_from(["0%", "25%", "50%"])),

@@ -64,6 +64,7 @@ class Workers:
         sandboxes = self._machine.records.load()
         for sandbox in sandboxes.values():
             runner.find_lost(sandbox)
+            self._machine.records.save(sandbox)
         for _, _, new in present:
             assert new is not None
             self._start(sandboxes.pop(new["metadata"]["uid"], None), new)

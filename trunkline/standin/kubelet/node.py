@@ -147,13 +147,8 @@ class NodeKeeper:
         try:
             await self._kube.patch(resources.LEASES, name, {"spec": spec}, LEASE_NAMESPACE)
         except errors.NotFound:
-            try:
-                await self._kube.create(resources.NAMESPACES, {"metadata": {"name": LEASE_NAMESPACE}})
-            except errors.AlreadyExists:
-                pass
-            await self._kube.create(
-                resources.LEASES, {"metadata": {"name": name, "namespace": LEASE_NAMESPACE}, "spec": spec}
-            )
+            meta = {"name": name, "namespace": LEASE_NAMESPACE}
+            await self._kube.create(resources.LEASES, {"metadata": meta, "spec": spec})
 
     async def _insist(self, step: Callable[[], Any]) -> None:
         while True:

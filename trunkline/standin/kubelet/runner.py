@@ -27,7 +27,7 @@ _LOST = "the container ended while no kubelet was there to see how"
 
 
 def find_lost(sandbox: Sandbox) -> None:
-    """Take back containers that were started by a kubelet that died before it could write them down."""
+    """Note in the record what a kubelet started and died before it could write it down."""
     for name, state in sandbox.containers.items():
         if state.process is None and state.ended is None:
             found = processes.with_variable(containers.MARK, f"{sandbox.uid}/{name}")
