@@ -32,7 +32,6 @@ from trunkline.dialects.kubernetes import objects
 from trunkline.intent import model
 from trunkline.ipam import release
 from trunkline.ipam.leases import Lease, LeaseChange, Update
-from trunkline.ipam.pools import Pool
 from trunkline.ipam.reserve import reserve
 from trunkline.sync.northbound import Northbound
 from trunkline.sync.outbox import Outbox
@@ -165,20 +164,13 @@ class Reconciler:
     async def _reserve(self, keys: Iterable[str]) -> None:
         """Keep addresses for stateful sets that are new."""
         for key in sorted(keys):
-            found = self._world.stateful_sets.get(key)
-            pools = self._pools_of(found) if found else []
-            if found and pools:
+            if (found := self._world.stateful_sets.get(key)) is not None:
+                namespace = self._world.namespaces.get(found.namespace)
+                pools = pool_annotations.reservation(found, namespace, self._world.pools.by_key())
                 changes = reserve(self.ledger.book, pools, found.first_place, found.replicas)
                 self.ledger.enter(changes)
                 await self.ledger.commit(changes)
                 self._publish_pools(changes)
-
-    def _pools_of(self, found: objects.StatefulSet) -> list[Pool]:
-        """The pools of a stateful set's pods; none if its pods could not be answered anyway, or want fixed addresses."""
-        stand_in = objects.Pod(uid=found.uid, namespace=found.namespace, name=found.name, annotations=found.annotations)
-        namespace = self._world.namespaces.get(found.namespace)
-        asked = pool_annotations.request(stand_in, namespace, self._world.pools.by_key())
-        return list(asked.pools) if asked.request and not asked.request.addresses else []
 
     def _without_sets(self, keys: Iterable[str]) -> Iterator[LeaseChange]:
         for key in keys:
