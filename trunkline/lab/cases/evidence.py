@@ -17,6 +17,7 @@ _EVENTS = 15
 async def gather(bench: Bench, case: str) -> tuple[Path, list[str]]:
     """Write everything to a file; answers the file, and the lines worth showing at once."""
     events = await _events(bench)
+    own = [line for line in events if any(f" {name}/" in line for name in _namespaces(bench))]
     parts = {"events": events, "programs": _programs(bench)}
     nb = ("ovn-nbctl", f"--db=unix:{bench.lab.home(CONTROL_PLANE)}/ovnnb_db.sock", "show")
     sb = ("ovn-sbctl", f"--db=unix:{bench.lab.home(CONTROL_PLANE)}/ovnsb_db.sock", "show")
@@ -33,7 +34,7 @@ async def gather(bench: Bench, case: str) -> tuple[Path, list[str]]:
     file = bench.lab.directory / "evidence" / f"{case}.txt"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(line for title, lines in parts.items() for line in (f"== {title}", *lines, "")))
-    return file, [*parts["programs"], *events[-_EVENTS:]]
+    return file, [*parts["programs"], *own[-_EVENTS:]]
 
 
 async def _events(bench: Bench) -> list[str]:
@@ -47,6 +48,11 @@ async def _events(bench: Bench) -> list[str]:
         where = f"{about.get('kind')} {about.get('namespace', '')}/{about.get('name')}"
         lines.append(f"event {each.get('type')} {where} {each.get('reason')}: {each.get('message')}")
     return lines
+
+
+def _namespaces(bench: Bench) -> set[str]:
+    """The namespaces in which the case made something."""
+    return {str(obj["metadata"].get("namespace") or obj["metadata"]["name"]) for obj in bench.applied}
 
 
 def _programs(bench: Bench) -> list[str]:

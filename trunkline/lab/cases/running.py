@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -76,8 +77,8 @@ async def run(
     async with Kube.connect(lab.kubeconfig, field_manager="trunkline-lab") as kube:
         bench = Bench(lab, drawn, kube, root=root or finding.root(), say=tell)
         failure = await _failure(bench, case)
-        if not keep:
-            failure = failure or await _tidy(bench)
+        untidy = "" if keep else await _tidy(bench)
+        failure = failure or untidy
     return Outcome(case=case.name, seconds=time.monotonic() - began, lines=tuple(lines), failure=failure)
 
 
@@ -88,7 +89,7 @@ async def _failure(bench: Bench, case: Case) -> str:
             await runner.steps(part, steps)
     except (StepFailed, problems.TrunklineError) as error:
         file, shown = await evidence.gather(bench, case.name)
-        return "\n".join([f"{runner.at}: {error}", *shown, f"more in {file}"])
+        return "\n".join([f"✗ {runner.at}:", textwrap.indent(str(error), "    "), *shown, f"more in {file}"])
     return ""
 
 
@@ -116,15 +117,15 @@ class _Runner:
 
     async def steps(self, part: str, steps: tuple[Step, ...]) -> None:
         for index, step in enumerate(steps, 1):
-            self.at = f"{part}, step {index}" + (f" ({step.says})" if step.says else f" ({step.verbs()[0]})")
+            self.at = at = f"{part}, step {index} ({step.says or step.verbs()[0]})"
             if step.capture is not None:
                 self._bench.say(f"  … {step.says or 'capture'}: listening at {where(step.capture)}")
-            found = await self._step(step)
+            found = await self._step(step, at)
             self._bench.say(f"  ✓ {step.says or step.verbs()[0]}")
             for line in found:
                 self._bench.say(f"      {line}")
 
-    async def _step(self, step: Step) -> list[str]:
+    async def _step(self, step: Step, at: str) -> list[str]:
         """One step's evidence; the one place that says which verb is which function."""
         bench = self._bench
         if step.apply is not None:
@@ -142,4 +143,9 @@ class _Runner:
         if step.exec is not None:
             return await reaching.execute(bench, step.exec)
         assert step.capture is not None
-        return await listening.capture(bench, step.capture, self._case, lambda steps: self.steps("while", steps))
+
+        async def meanwhile(steps: tuple[Step, ...]) -> None:
+            await self.steps(f"{at}, while", steps)
+            self.at = at
+
+        return await listening.capture(bench, step.capture, self._case, meanwhile)
