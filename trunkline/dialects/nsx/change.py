@@ -142,6 +142,14 @@ class _Stage:
         if step.revision != "ignored":
             compose.check_revision(target.path, step.body, before, required=step.revision == "required")
         self._overlay.draft(compose.draft(target, step.body, before, merge=step.merge))
+        self._bring_roots(target)
+
+    def _bring_roots(self, target: paths.Target) -> None:
+        """A new project has its own infra at once."""
+        for resource in catalogue.children(target.resource.type).values():
+            root = paths.resolve(f"{target.path}/{resource.collection}")
+            if resource.singleton and root and self._overlay.body(root.path) is None:
+                self._overlay.draft(compose.draft(root, {}, None, merge=False))
 
     def _erase(self, step: Erase) -> None:
         target = self._may_write(step.path, "DELETE")

@@ -33,6 +33,8 @@ IMMUTABLE = problems.register("TRK-0917", "A field may not change once it is set
 TAKEN = problems.register("TRK-0918", "A value that must be unique is in use.")
 UNAVAILABLE = problems.register("TRK-0919", "The store cannot take writes at the moment.")
 
+INTERNAL = problems.register("TRK-0920", "The policy manager met a case that it was not made for.")
+
 _MODULE = "policy"
 _COMMON = "common-services"
 

@@ -15,6 +15,9 @@ import msgspec
 from trunkline.dialects.nsx import catalogue, errors, scopes
 from trunkline.dialects.nsx.resource import ROOT, Resource
 
+_PROVIDER = "/orgs/default/projects/default"
+"""The default project stands for the provider, whose tree is /infra and nowhere else."""
+
 _ID = re.compile(r"[^/\x00-\x1f\x7f]{1,255}")
 
 
@@ -41,7 +44,11 @@ def resolve(path: str) -> Target | None:
     while parts:
         word = parts.pop(0)
         resource = catalogue.children(kind).get(word)
-        if resource is None or (resource.provider_only and scopes.scope(at)):
+        if (
+            resource is None
+            or (resource.provider_only and scopes.scope(at))
+            or (at == _PROVIDER and resource.singleton)
+        ):
             return _operation(target, word, parts)
         parent, at, kind = at, f"{at}/{word}", resource.type
         if resource.singleton:

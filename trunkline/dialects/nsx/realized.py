@@ -126,6 +126,24 @@ def configuration_state(entry: Entry, found: Realisation) -> Body:
     return result
 
 
+def port_answer(entry: Entry, found: Realisation, operation: str) -> Body:
+    """`.../state` and `.../status` of a segment port."""
+    if operation == "status":
+        return {
+            "logical_port_id": entry.body["realization_id"],
+            "status": "UP" if found.state == "REALIZED" else "DOWN",
+        }
+    attachment = entry.body.get("attachment", {})
+    state = "ATTACHED" if found.state == "REALIZED" else "DETACHED"
+    result: Body = {
+        "transport_node_ids": found.attributes.get("transport_node_ids", []),
+        "realized_bindings": [],
+        "discovered_bindings": [],
+        "duplicate_bindings": [],
+    }
+    return result | {"attachment": {"id": attachment.get("id", ""), "state": state if attachment else "FREE"}}
+
+
 def _alarm(found: Realisation) -> dict[str, Any]:
     details = {"error_code": 0, "module_name": "policy", "error_message": found.problem}
     return {"message": found.problem, "severity": "ERROR", "error_details": details}

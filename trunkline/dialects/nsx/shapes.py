@@ -237,6 +237,17 @@ class Object(msgspec.Struct, frozen=True):
                 result[field.name] = field.default
         return {**result, **given}
 
+    def checked(self, value: Json, path: str) -> dict[str, Json]:
+        """The value as stored.
+
+        Raises:
+            Refused: with every mistake in it.
+        """
+        findings = Findings(path)
+        result: dict[str, Json] = self.read(value, "", findings)
+        findings.raise_if_any()
+        return result
+
     def references(self, value: Json) -> Iterator[tuple[str, tuple[str, ...]]]:
         for field in self.fields:
             if value.get(field.name) is not None:

@@ -1,0 +1,117 @@
+"""The OpenAPI document, generated from the resource table: what is served is what is described."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from trunkline.dialects.nsx import compose, paths
+from trunkline.dialects.nsx.catalogue import TABLE
+from trunkline.dialects.nsx.resource import COMMON, Resource
+from trunkline.dialects.nsx.shapes import Boolean, Field, Object
+
+PARTIAL_PATCH = Object((Field("enable_partial_patch", Boolean(from_text=True), required=True),))
+
+_BASE = "/policy/api/v1"
+_ERROR = {"$ref": "#/components/responses/Error"}
+_REFUSALS = dict.fromkeys(("400", "403", "404", "405", "412", "413", "500", "503"), _ERROR)
+_INTEGERS = ("_revision", "_create_time", "_last_modified_time")
+_BOOLEANS = ("marked_for_delete", "overridden", "_system_owned")
+_LIST_PARAMETERS = (
+    ("cursor", {"type": "string"}),
+    ("include_mark_for_delete_objects", {"type": "boolean"}),
+    ("included_fields", {"type": "string"}),
+    ("page_size", {"type": "integer", "minimum": 0, "maximum": 1000}),
+    ("sort_ascending", {"type": "boolean"}),
+    ("sort_by", {"type": "string"}),
+)
+
+Json = dict[str, Any]
+
+
+def document(version: str) -> Json:
+    """OpenAPI 3.0 of the policy objects; `version` is the NSX version that the manager speaks."""
+    described: Json = {}
+    for place in paths.places():
+        if place.collection:
+            described[_BASE + place.collection] = _collection(place)
+        described[_BASE + place.item] = _item(place)
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": "Trunkline policy API", "version": version},
+        "paths": described,
+        "security": [{"basic": []}],
+        "components": {
+            "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+            "responses": {"Error": {"description": "Refused", "content": _json(_ref("Error"))}},
+            "schemas": {"Error": _error(), **{resource.type: _object(resource) for resource in TABLE}},
+        },
+    }
+
+
+def _collection(place: paths.Place) -> Json:
+    listed = {"type": "array", "items": _ref(place.resource.type)}
+    properties = {
+        "results": listed,
+        "result_count": {"type": "integer"},
+        "cursor": {"type": "string"},
+        "sort_by": {"type": "string"},
+        "sort_ascending": {"type": "boolean"},
+    }
+    answer = {"type": "object", "properties": properties, "required": ["results", "result_count"]}
+    query = [{"name": name, "in": "query", "schema": schema} for name, schema in _LIST_PARAMETERS]
+    return {"parameters": _parameters(place.collection), "get": _operation("list", place, answer, parameters=query)}
+
+
+def _item(place: paths.Place) -> Json:
+    item = _ref(place.resource.type)
+    body = {"requestBody": {"required": True, "content": _json(item)}}
+    verbs: Json = {"parameters": _parameters(place.item), "get": _operation("read", place, item)}
+    if not place.resource.read_only:
+        verbs |= {"put": _operation("replace", place, item, **body), "patch": _operation("patch", place, None, **body)}
+        if not place.resource.singleton:
+            verbs["delete"] = _operation("delete", place, None)
+    return verbs
+
+
+def _operation(verb: str, place: paths.Place, answer: Json | None, **more: Any) -> Json:
+    done: Json = {"description": "Done"}
+    if answer is not None:
+        done["content"] = _json(answer)
+    name = "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", re.sub(r"{.*?}", "", place.item)))
+    return {"operationId": f"{verb}{name}", "responses": {"200": done, **_REFUSALS}, **more}
+
+
+def _parameters(template: str) -> list[Json]:
+    schema = {"type": "string", "minLength": 1, "maxLength": 255}
+    names = re.findall(r"{(.*?)}", template)
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
+
+
+def _object(resource: Resource) -> Json:
+    schema = resource.shape.schema()
+    read_only: Json = {}
+    for name in compose.SERVER_FIELDS:
+        kind = "integer" if name in _INTEGERS else "boolean" if name in _BOOLEANS else "string"
+        if name not in ("children", "_self", "_links", "_schema"):
+            read_only[name] = {"type": kind} if name == "_revision" else {"type": kind, "readOnly": True}
+    identity = {"resource_type": {"type": "string", "enum": [resource.type]}, "id": {"type": "string"}}
+    properties = {**schema["properties"], **identity, **COMMON.schema()["properties"], **read_only}
+    return {**schema, "properties": properties}
+
+
+def _error() -> Json:
+    text = {"type": "string"}
+    properties = dict.fromkeys(("httpStatus", "module_name", "error_message", "details"), text)
+    error: Json = {"type": "object", "properties": {**properties, "error_code": {"type": "integer"}}}
+    nested = {"related_errors": {"type": "array", "items": error}, "error_data": {"type": "object"}}
+    required = ["httpStatus", "error_code", "error_message", "related_errors"]
+    return {**error, "properties": {**error["properties"], **nested}, "required": required}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}

@@ -1,0 +1,100 @@
+"""Answers and request bodies.
+
+A success without a body is 200 and empty, without a content type; everything else is JSON, errors too: clients fail on 204 and
+on any other content type.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trunkline.dialects.nsx import errors
+from trunkline.dialects.nsx.view import Body
+from trunkline.policy.identity.callers import Caller
+from trunkline.policy.manager import Manager
+
+LIMIT = 16 * 1024 * 1024
+"""Bytes of a request body; chosen: 5000 objects of three kilobytes."""
+
+
+def json(body: Any, status: int = 200) -> Response:
+    """The body as JSON."""
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+def empty() -> Response:
+    """Done, and nothing to say."""
+    return Response()
+
+
+def refusal(error: errors.Refused) -> Response:
+    """A refused request."""
+    return json(error.body(), error.status)
+
+
+def listed(results: list[Any]) -> Response:
+    """A list that always fits one page."""
+    return json({"results": results, "result_count": len(results)})
+
+
+async def body(request: Request) -> Body:
+    """The request's JSON object.
+
+    Raises:
+        Refused: it is no JSON, no object, or too large.
+    """
+    try:
+        decoded = msgspec.json.decode(await content(request))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise errors.malformed(str(error)) from error
+    if not isinstance(decoded, dict):
+        raise errors.malformed("a JSON object is wanted")
+    return decoded
+
+
+async def content(request: Request) -> bytes:
+    """The request's bytes, read no further than allowed."""
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > LIMIT:
+            raise errors.Refused(413, 413, f"At most {LIMIT} bytes in one request.", trk=errors.MALFORMED)
+    return bytes(received)
+
+
+def caller(request: Request) -> Caller:
+    """Who sent the request; the gate put it there."""
+    found: Caller = request.state.caller
+    return found
+
+
+def manager(request: Request) -> Manager:
+    """The manager behind the application."""
+    found: Manager = request.app.state.manager
+    return found
+
+
+def deed(request: Request) -> str:
+    """What the request does, for the record."""
+    return f"{request.method} {request.url.path}"
+
+
+def flag(request: Request, name: str) -> bool:
+    """Whether a query parameter says true."""
+    return request.query_params.get(name, "").lower() == "true"
+
+
+def overwrite(request: Request) -> bool:
+    """Whether the caller insists on changing what a protected identity owns."""
+    return request.headers.get("x-allow-overwrite", "").lower() == "true"
+
+
+def merge(request: Request) -> bool:
+    """Whether PATCH merges, by header or by the manager's switch."""
+    if header := request.headers.get("nsx-enable-partial-patch"):
+        return header.lower() == "true"
+    return manager(request).configuration.enable_partial_patch

@@ -1,0 +1,125 @@
+"""What clients ask a manager before they trust it: version, health, licences, itself."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trunkline.dialects.nsx import openapi
+from trunkline.kit import clock
+from trunkline.policy.api import answers
+
+_COMPONENTS = "POLICY:UP, SEARCH:UP, MANAGER:UP, NODE_MGMT:UP, UI:UP"
+
+
+async def health(request: Request) -> Response:
+    """Health of the front door; probes ask without credentials."""
+    return answers.json({"healthy": True, "components_health": _COMPONENTS})
+
+
+async def node(request: Request) -> Response:
+    """This node."""
+    return answers.json(
+        {
+            **_versions(request),
+            "node_uuid": _node_id(request),
+            "hostname": socket.gethostname(),
+            "export_type": "UNRESTRICTED",
+            "kernel_version": "",
+            "node_type": "NSX Manager",
+            "system_time": int(clock.now().timestamp() * 1000),
+            "timezone": "UTC",
+        }
+    )
+
+
+async def version(request: Request) -> Response:
+    """The version that clients adapt to; both fields, because some dereference one and some the other."""
+    return answers.json(_versions(request))
+
+
+async def cluster_status(request: Request) -> Response:
+    """One node, and it answers, so it is up."""
+    own = [{"uuid": _node_id(request), "mgmt_cluster_listen_ip_address": (request.scope.get("server") or ("",))[0]}]
+    return answers.json(
+        {
+            "cluster_id": answers.manager(request).configuration.owner_id,
+            "mgmt_cluster_status": {"status": "STABLE", "online_nodes": own, "offline_nodes": []},
+            "control_cluster_status": {"status": "STABLE"},
+            "detailed_cluster_status": {"overall_status": "STABLE", "groups": []},
+            "overall_status": "STABLE",
+        }
+    )
+
+
+async def cluster(request: Request) -> Response:
+    """The cluster: this node."""
+    identifier = answers.manager(request).configuration.owner_id
+    return answers.json({"cluster_id": identifier, "nodes": [{"node_uuid": _node_id(request), "status": "JOINED"}]})
+
+
+async def licences(request: Request) -> Response:
+    """There is nothing to license: the list is empty, and any key that a client insists on adding is thanked for."""
+    if request.method == "POST":
+        answers.caller(request).must("administer")
+        key = (await answers.body(request)).get("license_key", "")
+        return answers.json({"license_key": key, "is_expired": False})
+    return answers.listed([])
+
+
+async def user_info(request: Request) -> Response:
+    """Who the caller is."""
+    caller = answers.caller(request)
+    roles = [{"role": grant.role, "path": grant.path} for grant in caller.grants]
+    return answers.json({"user_name": caller.name, "roles": roles})
+
+
+async def tag_limits(request: Request) -> Response:
+    """The type descriptions that nsxlib reads its tag limits from."""
+    properties: dict[str, dict[str, int]] = {"scope": {"maxLength": 128}, "tag": {"maxLength": 256}}
+    if request.path_params["type"] == "ManagedResource":
+        properties = {"tags": {"maxItems": 30}}
+    return answers.json({"id": request.path_params["type"], "properties": properties})
+
+
+async def api_service(request: Request) -> Response:
+    """How the API is served."""
+    timeout = int(answers.manager(request).settings.session_timeout)
+    return answers.json(
+        {
+            "session_timeout": timeout,
+            "basic_authentication_enabled": True,
+            "cookie_based_authentication_enabled": True,
+        }
+    )
+
+
+async def partial_patch(request: Request) -> Response:
+    """The switch that makes PATCH merge; clients send it as a boolean or as a word."""
+    manager, caller = answers.manager(request), answers.caller(request)
+    if request.method == "PATCH":
+        caller.must("administer")
+        value = openapi.PARTIAL_PATCH.checked(await answers.body(request), request.url.path)["enable_partial_patch"]
+        await manager.configure(msgspec.structs.replace(manager.configuration, enable_partial_patch=value))
+        manager.record(caller, answers.deed(request), 200, enable_partial_patch=value)
+        return answers.empty()
+    return answers.json({"enable_partial_patch": manager.configuration.enable_partial_patch})
+
+
+async def specification(request: Request) -> Response:
+    """The OpenAPI document of what is served."""
+    return answers.json(openapi.document(answers.manager(request).settings.version))
+
+
+def _versions(request: Request) -> dict[str, str]:
+    version = answers.manager(request).settings.version
+    return {"node_version": version, "product_version": version}
+
+
+def _node_id(request: Request) -> str:
+    settings = answers.manager(request).settings
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{settings.holder}.policy"))

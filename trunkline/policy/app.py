@@ -1,0 +1,124 @@
+"""The ASGI application: normalise the path, ask the gate, find the handler, and turn every failure into an error body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from trunkline.dialects.nsx import errors
+from trunkline.kit import problems
+from trunkline.policy.api import answers, objects, platform, searches, states, trust
+from trunkline.policy.manager import Manager
+
+_log = structlog.get_logger(__name__)
+
+_POLICY = "/policy/api/v1"
+_PROJECT = f"{_POLICY}/orgs/{{org}}/projects/{{project}}"
+_OPEN = frozenset({"/api/session/create", "/api/v1/reverse-proxy/node/health"})
+"""Calls that need no proof of who asks."""
+
+_READ, _ADD, _CHANGE = ["GET"], ["POST"], ["GET", "PUT", "DELETE"]
+
+
+def _realized(root: str) -> list[Route]:
+    at = f"{root}/realized-state"
+    return [
+        Route(f"{at}/realized-entities", states.entities, methods=_READ),
+        Route(f"{at}/status", states.status, methods=_READ),
+        Route(f"{at}/realized-entity", states.refresh, methods=_ADD),
+        Route(f"{root}/segments/state", states.segments, methods=_READ),
+    ]
+
+
+_ROUTES = [
+    Route("/api/session/create", trust.create_session, methods=_ADD),
+    Route("/api/session/destroy", trust.destroy_session, methods=_ADD),
+    Route("/api/v1/reverse-proxy/node/health", platform.health, methods=_READ),
+    Route("/api/v1/node", platform.node, methods=_READ),
+    Route("/api/v1/node/version", platform.version, methods=_READ),
+    Route("/api/v1/node/users", trust.users, methods=["GET", "POST"]),
+    Route("/api/v1/node/users/{name}", trust.user, methods=_CHANGE),
+    Route("/api/v1/cluster", platform.cluster, methods=_READ),
+    Route("/api/v1/cluster/status", platform.cluster_status, methods=_READ),
+    Route("/api/v1/cluster/api-service", platform.api_service, methods=_READ),
+    Route("/api/v1/licenses", platform.licences, methods=["GET", "POST"]),
+    Route("/api/v1/aaa/user-info", platform.user_info, methods=_READ),
+    Route("/api/v1/spec/vmware/types/{type:str}", platform.tag_limits, methods=_READ),
+    Route("/api/v1/spec/openapi/nsx_policy_api.json", platform.specification, methods=_READ),
+    Route("/api/v1/trust-management/principal-identities", trust.principals, methods=_READ),
+    Route("/api/v1/trust-management/principal-identities/with-certificate", trust.add_principal, methods=_ADD),
+    Route("/api/v1/trust-management/principal-identities/{id}", trust.principal, methods=["GET", "DELETE"]),
+    Route(f"{_POLICY}/system-config/nsx-partial-patch-config", platform.partial_patch, methods=["GET", "PATCH"]),
+    Route(f"{_POLICY}/search/query", searches.query, methods=_READ),
+    Route(f"{_POLICY}/search", searches.query, methods=_READ),
+    Route(f"{_PROJECT}/search/query", searches.query, methods=_READ),
+    *_realized(f"{_POLICY}/infra"),
+    *_realized(f"{_PROJECT}/infra"),
+    Route(f"{_POLICY}/org-root", objects.org_root, methods=["GET", "PUT", "PATCH"]),
+    Route(f"{_POLICY}/{{path:path}}", objects.handle, methods=["GET", "PUT", "PATCH", "DELETE", "POST"]),
+]
+
+
+def application(manager: Manager, trust_certificate: Callable[[str], None]) -> ASGIApp:
+    """The application of a manager; `trust_certificate` lets TLS clients present a newly registered certificate (PEM)."""
+    handlers: Any = {errors.Refused: _refused, HTTPException: _http, Exception: _unexpected}
+    app = Starlette(routes=_ROUTES, exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    app.state.manager, app.state.trust = manager, trust_certificate
+    return _Gated(app, manager)
+
+
+class _Gated:
+    """Lets a request through with its caller, or answers it here."""
+
+    def __init__(self, app: ASGIApp, manager: Manager) -> None:
+        self._app, self._manager = app, manager
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path = re.sub("/{2,}", "/", scope["path"])
+        path = path.rstrip("/") or "/"
+        scope = {**scope, "path": path, "raw_path": path.encode(), "state": dict(scope.get("state") or {})}
+        if path not in _OPEN:
+            try:
+                scope["state"]["caller"] = await self._caller(scope)
+            except errors.Refused as error:
+                await answers.refusal(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> Any:
+        certificate = scope["state"].get("certificate")
+        address = (scope.get("client") or ("",))[0]
+        return await self._manager.gate.caller(Headers(scope=scope), certificate, address)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.Refused)
+    return answers.refusal(error)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return answers.refusal(errors.method(request.method, request.url.path))
+    return answers.refusal(errors.not_found(request.url.path))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    if isinstance(error, problems.RemoteError):
+        return answers.refusal(errors.unavailable(str(error)))
+    text = f"An internal error occurred ({type(error).__name__}); the manager's log has the details."
+    return answers.refusal(errors.Refused(500, 99, text, module="common-services", trk=errors.INTERNAL))

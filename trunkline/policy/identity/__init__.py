@@ -1,0 +1,1 @@
+"""Who is calling and what they may do: users, sessions, certificates, roles, lock-out."""

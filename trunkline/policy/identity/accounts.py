@@ -1,0 +1,128 @@
+"""Local users and principal identities, kept in the store.
+
+A principal identity is a name bound to one exact certificate; the certificate's fingerprint is a claim, so that it stands for
+one identity only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+
+import msgspec
+
+from trunkline.adapters import store as documents
+from trunkline.dialects.nsx import errors
+from trunkline.policy.identity.callers import Grant
+from trunkline.policy.identity.passwords import Hashed
+
+_USERS, _PRINCIPALS = "policy/users/", "policy/principals/"
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A local user."""
+
+    name: str
+    roles: tuple[str, ...]
+    password: Hashed
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """A principal identity; `certificate` is PEM."""
+
+    id: str
+    name: str
+    node_id: str
+    certificate: str
+    grants: tuple[Grant, ...]
+    is_protected: bool
+    created_ms: int
+    created_by: str
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, hexadecimal."""
+        return fingerprint(ssl.PEM_cert_to_DER_cert(self.certificate))
+
+
+def fingerprint(der: bytes) -> str:
+    """SHA-256 of a certificate in DER form, hexadecimal."""
+    return hashlib.sha256(der).hexdigest()
+
+
+class Accounts:
+    """The accounts in the store."""
+
+    def __init__(self, store: documents.Store) -> None:
+        self._store = store
+
+    def user(self, name: str) -> User | None:
+        """The local user of that name."""
+        found = self._store.get(_USERS + name)
+        return msgspec.json.decode(found.body, type=User) if found else None
+
+    def users(self) -> list[User]:
+        """Every local user, by name."""
+        return [msgspec.json.decode(found.body, type=User) for found in self._store.list(_USERS)]
+
+    async def save_user(self, user: User, *, new: bool = False) -> None:
+        """Create a user, or replace one.
+
+        Raises:
+            Refused: `new`, and the name is in use.
+        """
+        try:
+            expect = 0 if new else None
+            await self._store.commit(
+                documents.Put(_USERS + user.name, "PolicyUser", msgspec.json.encode(user), expect=expect)
+            )
+        except documents.Conflict as error:
+            raise errors.exists(f"users/{user.name}") from error
+
+    async def delete_user(self, name: str) -> None:
+        """Remove a user.
+
+        Raises:
+            Refused: there is none of that name.
+        """
+        try:
+            await self._store.commit(documents.Delete(_USERS + name))
+        except documents.NotFound as error:
+            raise errors.not_found(f"users/{name}") from error
+
+    def principals(self) -> list[Principal]:
+        """Every principal identity, by id."""
+        return [msgspec.json.decode(found.body, type=Principal) for found in self._store.list(_PRINCIPALS)]
+
+    def principal(self, identifier: str) -> Principal | None:
+        """The principal identity with that id."""
+        found = self._store.get(_PRINCIPALS + identifier)
+        return msgspec.json.decode(found.body, type=Principal) if found else None
+
+    def principal_of(self, certificate: bytes) -> Principal | None:
+        """The principal identity that a certificate (DER) stands for."""
+        claim = self._store.claim(_claim(fingerprint(certificate)))
+        return self.principal(claim.owner) if claim else None
+
+    async def add_principal(self, principal: Principal) -> None:
+        """Register a principal identity.
+
+        Raises:
+            Refused: the certificate stands for another one.
+        """
+        put = documents.Put(_PRINCIPALS + principal.id, "PolicyPrincipal", msgspec.json.encode(principal), expect=0)
+        try:
+            await self._store.commit(put, documents.Take(_claim(principal.fingerprint), principal.id))
+        except documents.AlreadyClaimed as error:
+            allowed = "it stands for another principal identity already"
+            found = principal.fingerprint
+            raise errors.wrong("principal-identities", "certificate_pem", found, allowed, trk=errors.TAKEN) from error
+
+    async def delete_principal(self, principal: Principal) -> None:
+        """Forget a principal identity; what it made stays, and stays protected."""
+        gone = documents.Delete(_PRINCIPALS + principal.id)
+        await self._store.commit(gone, documents.Release(_claim(principal.fingerprint), principal.id))
+
+
+def _claim(fingerprint: str) -> str:
+    return f"policy/certificate/{fingerprint}"

@@ -1,0 +1,99 @@
+"""The gate: who sent this request?
+
+Clients send several proofs at once (session cookie, token and Basic), so any valid one is enough, with one exception: a live
+session with a wrong X-XSRF-TOKEN is refused with code 98, which tells clients to log in anew.  Credentials win over a client
+certificate.  Failures are answered 403, never 401, because the official SDK cannot read a 401.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from trunkline.dialects.nsx import errors
+from trunkline.policy.identity import sessions
+from trunkline.policy.identity.accounts import Accounts, User
+from trunkline.policy.identity.callers import Caller, grants
+from trunkline.policy.identity.lockout import Lockout
+from trunkline.policy.identity.passwords import Verifier
+from trunkline.policy.identity.sessions import Session, Sessions
+
+_log = structlog.get_logger(__name__)
+
+
+class Gate:
+    """Turns proofs into callers."""
+
+    def __init__(
+        self, accounts: Accounts, *, session_timeout: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.accounts = accounts
+        self.sessions = Sessions(session_timeout, clock)
+        self._lockout = Lockout(clock)
+        self._verifier = Verifier()
+
+    async def caller(self, headers: Mapping[str, str], certificate: bytes | None, address: str) -> Caller:
+        """Who sent a request with these headers over a connection with this client certificate (DER).
+
+        Raises:
+            Refused: nobody we know, or no longer.
+        """
+        session = self.sessions.find(headers.get("cookie", ""))
+        if session and (user := self.accounts.user(session.user)):
+            if not sessions.matches(session, headers.get("x-xsrf-token", "")):
+                raise errors.Refused(403, 98, "The X-XSRF-TOKEN is missing or wrong.", trk=errors.CREDENTIALS)
+            return _caller(user, address)
+        if basic := _basic(headers.get("authorization", "")):
+            return _caller(await self._user(*basic, address), address)
+        if certificate and (principal := self.accounts.principal_of(certificate)):
+            return Caller(
+                name=principal.name, grants=principal.grants, protects=principal.is_protected, address=address
+            )
+        raise errors.credentials()
+
+    async def log_in(self, form: str, address: str) -> Session:
+        """A session for the user and password of a login form.
+
+        Some clients encode the form's values and some do not, so both readings are tried.
+
+        Raises:
+            Refused: neither reading is a user's password.
+        """
+        raw = dict(pair.partition("=")[::2] for pair in form.split("&"))
+        decoded = {name: urllib.parse.unquote_plus(value) for name, value in raw.items()}
+        readings = [(each.get("j_username", ""), each.get("j_password", "")) for each in (decoded, raw)]
+        user = await self._user(*readings[0], address, *readings[1:])
+        return self.sessions.create(user.name)
+
+    async def _user(self, name: str, password: str, address: str, *others: tuple[str, str]) -> User:
+        if self._lockout.locked(name, address):
+            raise errors.credentials()
+        for each, secret in dict.fromkeys(((name, password), *others)):
+            user = self.accounts.user(each)
+            if await self._verifier.verify(secret, user.password if user else None) and user:
+                self._lockout.succeeded(name, address)
+                return user
+        locked = self._lockout.failed(name, address)
+        _log.warning("login refused", user=name, address=address, locked=locked)
+        raise errors.credentials()
+
+
+def _caller(user: User, address: str) -> Caller:
+    return Caller(name=user.name, grants=grants(user.roles, user.name), address=address)
+
+
+def _basic(header: str) -> tuple[str, str] | None:
+    """User and password of a Basic header; Remote is the same against a directory, which here is the local one."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() not in ("basic", "remote"):
+        return None
+    try:
+        name, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (name, password) if colon else None

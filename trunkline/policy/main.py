@@ -1,0 +1,85 @@
+"""The policy manager as a program: opens the store, serves, and ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from trunkline.adapters import store as documents
+from trunkline.dialects.nsx.realized import Nobody
+from trunkline.policy import app, serving
+from trunkline.policy.audit import Audit
+from trunkline.policy.identity import passwords
+from trunkline.policy.identity.accounts import Accounts, User
+from trunkline.policy.identity.gate import Gate
+from trunkline.policy.manager import Manager
+from trunkline.policy.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings, *, sockets: list[socket.socket] | None = None) -> None:
+    """Serve until cancelled; then let requests under way finish and close the store.
+
+    `sockets` are listening sockets that the caller made; without them the settings' address is listened on.
+    Raises:
+        IntentError: the address cannot be listened on.
+        RemoteError: the store cannot be reached.
+    """
+    home = Path(settings.state_dir)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    listening = sockets or [serving.listening(settings.listen)]
+    async with documents.Store(settings.store, role="policy", holder=settings.holder) as store:
+        await store.lead()
+        accounts = Accounts(store)
+        await first_user(accounts, settings.admin_password_file)
+        audit = Audit(home / "audit.log")
+        try:
+            gate = Gate(accounts, session_timeout=settings.session_timeout)
+            manager = Manager(store, settings, gate, audit, Nobody())
+            await manager.prepare()
+            await _serve(manager, accounts, settings, listening)
+        finally:
+            audit.close()
+
+
+async def first_user(accounts: Accounts, password_file: str) -> None:
+    """Make the user `admin` if there is no user yet; tell the generated password once, to the file or to stdout."""
+    if accounts.users():
+        return
+    password = passwords.generate()
+    if password_file:
+        with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f"{password}\n")
+    else:
+        print(f"The password of user admin is {password} (it is not shown again).", flush=True)
+    hashed = await passwords.hashed_aside(password)
+    await accounts.save_user(User(name="admin", roles=("enterprise_admin",), password=hashed), new=True)
+
+
+async def _serve(manager: Manager, accounts: Accounts, settings: Settings, listening: list[socket.socket]) -> None:
+    host = settings.listen.rpartition(":")[0].strip("[]")
+    context = serving.context(Path(settings.state_dir), [*settings.names, *([host] if host else [])])
+    trust = _truster(context)
+    for principal in accounts.principals():
+        trust(principal.certificate)
+    server = serving.server(app.application(manager, trust), context)
+    follow = asyncio.create_task(manager.repository.follow())
+    serve = asyncio.create_task(server.serve(sockets=listening))
+    _log.info("serving", addresses=[each.getsockname() for each in listening])
+    try:
+        await asyncio.shield(serve)
+    finally:
+        server.should_exit = True
+        await serve
+        follow.cancel()
+
+
+def _truster(context: ssl.SSLContext) -> Callable[[str], None]:
+    return lambda certificate: context.load_verify_locations(cadata=certificate)

@@ -1,0 +1,143 @@
+"""The manager: what every request needs, in one place, without a word of HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+import msgspec
+
+from trunkline.adapters import store as documents
+from trunkline.dialects.nsx import change, compose, errors, seeds
+from trunkline.dialects.nsx.realized import UNKNOWN, Realisation, Realiser
+from trunkline.dialects.nsx.view import Body, Entry
+from trunkline.kit import clock
+from trunkline.policy import audit
+from trunkline.policy.identity.callers import Caller
+from trunkline.policy.identity.gate import Gate
+from trunkline.policy.repository import Repository
+from trunkline.policy.settings import Settings
+
+_CONFIGURATION = "policy/configuration"
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """What clients may switch, and who this manager is (`owner_id` of everything it makes)."""
+
+    owner_id: str
+    enable_partial_patch: bool = False
+
+
+class Manager:
+    """One open manager; `realiser` knows what the network does about the objects."""
+
+    def __init__(
+        self, store: documents.Store, settings: Settings, gate: Gate, log: audit.Audit, realiser: Realiser
+    ) -> None:
+        self._store = store
+        self.settings, self.gate, self.audit = settings, gate, log
+        self._realiser = realiser
+        self.repository = Repository(store)
+
+    async def prepare(self) -> None:
+        """Make what every manager has, if it is not there; a restart writes nothing."""
+        if self._store.get(_CONFIGURATION) is None:
+            await self.configure(Configuration(owner_id=str(uuid.uuid4())))
+        system = Caller(name="system", grants=())
+        steps = seeds.steps(self.repository.tree, self.settings.edge_clusters)
+        await self.repository.commit(lambda tree: change.plan(tree, steps, self._stamp(system), new_id=_new_id))
+
+    @property
+    def configuration(self) -> Configuration:
+        """The stored configuration."""
+        found = self._store.get(_CONFIGURATION)
+        assert found is not None, "prepare() makes it"
+        return msgspec.json.decode(found.body, type=Configuration)
+
+    @property
+    def revision(self) -> int:
+        """The store's revision: it moves with every write."""
+        return self._store.revision
+
+    async def configure(self, wanted: Configuration) -> None:
+        """Store another configuration."""
+        await self._store.commit(documents.Put(_CONFIGURATION, "PolicyConfiguration", msgspec.json.encode(wanted)))
+
+    async def change(
+        self, caller: Caller, deed: str, steps: Iterable[change.Step], *, overwrite: bool = False
+    ) -> change.Plan:
+        """Carry out the steps as the caller, all or none, and put it on record.
+
+        Raises:
+            Refused: any step cannot be done; nothing happened.
+        """
+        steps = tuple(steps)
+        guard = change.Guard(
+            permits=lambda path: caller.must("write", path), owns=lambda entry: _owned(caller, entry, overwrite)
+        )
+        try:
+            planned = await self.repository.commit(
+                lambda tree: change.plan(tree, steps, self._stamp(caller), new_id=_new_id, guard=guard)
+            )
+        except errors.Refused as error:
+            self.record(caller, deed, error.status, error=str(error))
+            raise
+        self.record(caller, deed, 200, changes=audit.changes(planned))
+        return planned
+
+    def record(self, caller: Caller, deed: str, status: int, **facts: object) -> None:
+        """Put a deed on record."""
+        self.audit.write(user=caller.name, address=caller.address, deed=deed, status=status, **facts)
+
+    def entry(self, caller: Caller, path: str) -> Entry:
+        """The stored object at a path.
+
+        Raises:
+            Refused: the caller may not read there, or there is none.
+        """
+        caller.must("read", path)
+        entry = self.repository.tree.entry(path)
+        if entry is None:
+            raise errors.not_found(path)
+        return entry
+
+    def realisation(self, entry: Entry) -> Realisation:
+        """What the network does about an object."""
+        return self._realiser.realisation(entry.path, entry.body["_revision"]) or UNKNOWN
+
+    def _stamp(self, caller: Caller) -> compose.Stamp:
+        now_ms = int(clock.now().timestamp() * 1000)
+        owner = self.configuration.owner_id
+        return compose.Stamp(user=caller.name, now_ms=now_ms, owner_id=owner, protects=caller.protects)
+
+
+def shown(entry: Entry, caller: Caller) -> Body | msgspec.Raw:
+    """The object as this caller sees it: only `_protection` depends on who asks."""
+    if b'"_protection":"PROTECTED"' not in entry.raw:
+        return msgspec.Raw(entry.raw)
+    body = entry.body
+    if body["_protection"] == "PROTECTED":
+        if _owns(caller, body):
+            body["_protection"] = "NOT_PROTECTED"
+        elif caller.may("administer"):
+            body["_protection"] = "REQUIRE_OVERRIDE"
+    return body
+
+
+def _owns(caller: Caller, body: Body) -> bool:
+    # A local user who happens to have the name of a protected principal identity is not that identity.
+    return caller.protects and body["_create_user"] == caller.name
+
+
+def _owned(caller: Caller, entry: Entry, overwrite: bool) -> None:
+    if b'"_protection":"PROTECTED"' not in entry.raw:
+        return
+    body = entry.body
+    if body["_protection"] != "PROTECTED" or _owns(caller, body):
+        return
+    if not (overwrite and caller.may("administer")):
+        raise errors.not_owned(caller.name, caller.role, entry.kind, body["_create_user"])
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())

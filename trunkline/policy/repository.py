@@ -1,0 +1,122 @@
+"""The policy objects in the store, mirrored as a tree; every change is planned on the tree and committed atomically.
+
+One change at a time is planned and committed, and the role in the store fences every other manager, so what a plan saw still
+holds when it is stored.  The claims make the unique values safe even against a writer that broke this rule.
+
+Documents lie at `nsx` + policy path, kind = resource type, body = the object as it is answered; claims are named by the
+rules and carry the path of their holder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from trunkline.adapters import store as documents
+from trunkline.dialects.nsx import catalogue, change, errors
+from trunkline.dialects.nsx.tree import Tree
+from trunkline.dialects.nsx.view import Entry
+from trunkline.kit import problems
+
+_PREFIX = "nsx"
+_OWNER = "policy"
+_ATTEMPTS = 5
+
+
+class Repository:
+    """Reads from memory, writes through the store."""
+
+    def __init__(self, store: documents.Store) -> None:
+        self._store = store
+        self._changing = asyncio.Lock()
+        self.tree = Tree()
+        self._loaded = self._load()
+
+    async def commit(self, plan: Callable[[Tree], change.Plan]) -> change.Plan:
+        """Carry out what `plan` makes of the tree; it may be asked again if the store knew better.
+
+        Raises:
+            Refused: the plan's own refusals; a unique value is taken; the store cannot be written (503).
+        """
+        async with self._changing:
+            for _ in range(_ATTEMPTS):
+                planned = plan(self.tree)
+                if planned.empty:
+                    return planned
+                try:
+                    revision = await self._store.commit(*_changes(planned))
+                except (documents.Conflict, documents.NotFound):
+                    self._resync(planned)
+                except documents.AlreadyClaimed as error:
+                    raise self._claimed(planned, error.key) from error
+                except problems.RemoteError as error:
+                    raise errors.unavailable(str(error)) from error
+                else:
+                    self._apply(planned, revision)
+                    return planned
+        raise errors.unavailable("too many writers at once")
+
+    async def follow(self) -> None:
+        """Keep the tree in step with what others write, for ever."""
+        while True:
+            try:
+                async for event in self._store.watch(f"{_PREFIX}/", self._loaded):
+                    self._take(event)
+                return
+            except documents.Compacted:
+                self._loaded = self._load()
+
+    def _load(self) -> int:
+        found = {document.path.removeprefix(_PREFIX): document for document in self._store.list(f"{_PREFIX}/")}
+        for path in [entry.path for entry in self.tree.everything() if entry.path not in found]:
+            self.tree.remove(path)
+        for path, document in found.items():
+            self._put(path, document)
+        return self._store.revision
+
+    def _put(self, path: str, document: documents.Document) -> None:
+        known = self.tree.entry(path)
+        if document.kind in catalogue.BY_TYPE and (known is None or known.revision < document.revision):
+            self.tree.put(Entry(path, document.kind, document.body, document.revision))
+
+    def _take(self, event: documents.Event) -> None:
+        path = event.document.path.removeprefix(_PREFIX)
+        if event.type != "DELETED":
+            self._put(path, event.document)
+        elif (known := self.tree.entry(path)) and known.revision < event.revision:
+            self.tree.remove(path)
+
+    def _apply(self, planned: change.Plan, revision: int) -> None:
+        for removed in planned.removed:
+            self.tree.remove(removed.path)
+        for stored in planned.stored:
+            self.tree.put(Entry(stored.path, stored.kind, stored.raw, revision))
+
+    def _resync(self, planned: change.Plan) -> None:
+        for path in (*(one.path for one in planned.stored), *(one.path for one in planned.removed)):
+            if (document := self._store.get(_PREFIX + path)) is None:
+                self.tree.remove(path)
+            else:
+                self._put(path, document)
+
+    def _claimed(self, planned: change.Plan, claim: str) -> errors.Refused:
+        taken = self._store.claim(claim)
+        holder = msgspec.json.decode(taken.body, type=str) if taken else "somebody else"
+        return change.claimed(claim, planned.claims[claim][1], holder)
+
+
+def _changes(planned: change.Plan) -> Iterator[documents.Change]:
+    for removed in planned.removed:
+        yield documents.Delete(_PREFIX + removed.path, expect=removed.expect)
+    for stored in planned.stored:
+        uid = stored.body["unique_id"]
+        yield documents.Put(_PREFIX + stored.path, stored.kind, stored.raw, expect=stored.expect, uid=uid)
+    for claim, (before, after) in planned.claims.items():
+        if not after:
+            yield documents.Release(claim, _OWNER)
+        elif before:
+            yield documents.Update(claim, _OWNER, msgspec.json.encode(after))
+        else:
+            yield documents.Take(claim, _OWNER, msgspec.json.encode(after))

@@ -1,0 +1,38 @@
+"""Settings of `trunkline policy` (TOML)."""
+
+from __future__ import annotations
+
+import socket
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the manager keeps its state and how it answers."""
+
+    store: str
+    """OVSDB remote of the `Trunkline` database ("unix:/run/trunkline/db.sock")."""
+
+    state_dir: str
+    """Directory of this node's certificate authority, certificate and audit log; made if absent."""
+
+    listen: str = "127.0.0.1:8443"
+    """Address and port of the API (HTTPS)."""
+
+    names: tuple[str, ...] = ("localhost", "127.0.0.1")
+    """Host names and addresses that the certificate is good for, besides the one of `listen`."""
+
+    admin_password_file: str = ""
+    """Where the first start writes the generated password of `admin` (mode 0600) instead of printing it."""
+
+    version: str = "4.2.1.0.0.24304122"
+    """The NSX version that clients are told; from 9.1.0 on some expect more than is served here."""
+
+    edge_clusters: tuple[str, ...] = ("edge-cluster",)
+    """Names of the edge clusters that gateways may run on."""
+
+    session_timeout: float = 1800.0
+    """Seconds without a request after which a session ends (NSX: 1800)."""
+
+    holder: str = socket.gethostname()
+    """Who leads, as others see it when they are fenced off."""
