@@ -86,6 +86,16 @@ def controller(path: Path) -> None:
     _run(program.run(_load(path, Settings)))
 
 
+@click.command()
+@_config
+def policy(path: Path) -> None:
+    """Run the fabric's NSX-Policy-compatible manager."""
+    from trunkline.policy import main as program
+    from trunkline.policy.settings import Settings
+
+    _run(program.run(_load(path, Settings)))
+
+
 @click.group()
 def standin() -> None:
     """The lab's stand-ins for Kubernetes: API server, controllers, kubelet."""

@@ -23,6 +23,7 @@ COMMANDS = {
     "get": ("trunkline.cli.objects", "get", "List objects."),
     "ipam": ("trunkline.cli.explain", "ipam", "Who owns which address."),
     "lab": ("trunkline.cli.lab", "lab", "A virtual datacenter on this machine."),
+    "policy": ("trunkline.cli.daemons", "policy", "Run the fabric's NSX-Policy-compatible manager."),
     "standin": ("trunkline.cli.daemons", "standin", "Run the lab's stand-ins for Kubernetes."),
     "validate": ("trunkline.cli.objects", "validate", "Check manifests without a cluster."),
 }
