@@ -40,11 +40,6 @@ def write_configuration(directory: Path, socket: str, *, version: str = "1.0.0")
     return target
 
 
-def withdraw_configuration(directory: Path) -> None:
-    """Take the list away, so that runtimes see that the node is not ready."""
-    (directory / CONFIGURATION).unlink(missing_ok=True)
-
-
 def _replace(target: Path, content: str, *, mode: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.new")

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Literal
 
 import msgspec
-
-from trunkline.kit import problems
-
-BAD_SETTINGS = problems.register("TRK-0501", "The agent's settings file cannot be used")
 
 
 class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,22 +45,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     state_dir: str = "/var/lib/trunkline"
     attach_timeout: float = 20.0
     metrics: str = ""
-
-
-def load(path: Path) -> Settings:
-    """Read a settings file.
-
-    Raises:
-        IntentError: it is missing, not TOML, or names a setting that does not exist or has the wrong type.
-    """
-    try:
-        return msgspec.convert(tomllib.loads(path.read_text()), Settings)
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        hint = problems.did_you_mean(_unknown_field(str(error)), Settings.__struct_fields__)
-        problem = problems.Problem(code=BAD_SETTINGS, object=f"file {path}", found=str(error), hint=hint)
-        raise problems.IntentError(problems=[problem]) from error
-
-
-def _unknown_field(message: str) -> str:
-    _, found, rest = message.partition("unknown field `")
-    return rest.partition("`")[0] if found else ""

@@ -65,7 +65,7 @@ def add_request(
     """
     scope = _RT_SCOPE_UNIVERSE if gateway or prefix.version == 6 else _RT_SCOPE_LINK
     family = socket.AF_INET if prefix.version == 4 else socket.AF_INET6
-    flags = _ONLINK if onlink else 0
+    flags = _ONLINK if onlink and gateway else 0
     body = _HEADER.pack(family, prefix.prefixlen, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, scope, _RTN_UNICAST, flags)
     body += message.attribute(_RTA_DST, prefix.network_address.packed) + message.number(_RTA_OIF, index)
     if gateway:

@@ -1,0 +1,127 @@
+"""The switch adapter against a real ovsdb-server; nothing opens the devices, so no root is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from trunkline.adapters import ovsdb
+from trunkline.adapters.ovs import rows, switch
+from trunkline.adapters.ovs.switch import BridgeSpec, PortSpec, Switch
+from trunkline.kit.problems import RemoteError
+
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+BRIDGE = BridgeSpec(
+    name="br-int", datapath_type="netdev", fail_mode="secure", other_config={"disable-in-band": "true"}, mtu=1400
+)
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[str]:
+    """A database of its own, served."""
+    database, socket = tmp_path / "conf.db", tmp_path / "db.sock"
+    subprocess.run(["ovsdb-tool", "create", database, SCHEMA], check=True)
+    command = ["ovsdb-server", database, f"--remote=punix:{socket}", f"--unixctl={tmp_path}/ctl", "--no-chdir"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        yield f"unix:{socket}"
+        server.kill()
+
+
+@pytest.fixture
+async def node(remote: str) -> AsyncIterator[Switch]:
+    async with switch.connect(remote) as found:
+        await found.initialise()
+        yield found
+
+
+async def vswitchd_says(node: Switch, interface: ovsdb.RowUuid, **columns: object) -> None:
+    """Write what ovs-vswitchd or ovn-controller would."""
+    await node._client.transact([ovsdb.update("Interface", ovsdb.by_uuid(interface), columns)])
+
+
+async def everything(node: Switch) -> None:
+    await node.initialise()
+    await node.ensure_bridge(BRIDGE)
+    await node.ensure_port("br-int", PortSpec(name="p1", external_ids={"iface-id": "a"}))
+    await node.set_external_ids({"system-id": "n1"}, absent=["old"])
+    await node.set_tls("key.pem", "cert.pem", "ca.pem")
+    await node.ensure_datapath("netdev")
+
+
+async def test_what_is_there_already_is_not_written_again(node: Switch) -> None:
+    await node.set_external_ids({"old": "1", "foreign": "kept"})
+    await everything(node)
+    generation = node.replica.generation
+    await everything(node)
+    await asyncio.sleep(0.05)
+    assert node.replica.generation == generation
+    assert node.root
+    assert node.root.external_ids == {"system-id": "n1", "foreign": "kept"}
+    bridge = node.bridge("br-int")
+    assert bridge
+    assert (bridge.datapath_type, bridge.fail_mode) == ("netdev", "secure")
+    own = node.interface("br-int")
+    assert own
+    assert (own.type, own.mtu_request) == ("internal", 1400)
+
+
+async def test_a_bridge_keeps_what_others_wrote_and_gets_what_differs(node: Switch) -> None:
+    await node.ensure_bridge(BridgeSpec(name="br-int", datapath_type="system", other_config={"foreign": "kept"}))
+    await node.ensure_bridge(BRIDGE)
+    bridge = node.bridge("br-int")
+    assert bridge
+    assert bridge.datapath_type == "netdev"
+    assert bridge.other_config == {"foreign": "kept", "disable-in-band": "true"}
+
+
+async def test_removing_takes_only_what_is_named_and_may_be_repeated(node: Switch) -> None:
+    await node.ensure_bridge(BRIDGE)
+    for name in ("p1", "p2"):
+        await node.ensure_port("br-int", PortSpec(name=name, external_ids={"who": name, "owner": "agent"}))
+    victims = node.interfaces({"who": "p1", "owner": "agent"})
+    await node.remove_ports(victims)
+    await node.remove_ports(victims)
+    assert [row.name for row in node.interfaces({"owner": "agent"})] == ["p2"]
+    await node.remove_bridge("br-int")
+    await node.remove_bridge("br-int")
+    assert not node.replica.table(rows.Interface)
+
+
+async def test_a_port_is_waited_for_until_its_flows_are_installed(node: Switch) -> None:
+    await node.ensure_bridge(BRIDGE)
+    port = await node.ensure_port("br-int", PortSpec(name="p1"))
+    waiting = asyncio.create_task(node.installed(port, 5.0))
+    await vswitchd_says(node, port, ofport=1)
+    await node.opened(port, 1.0)
+    assert not waiting.done()
+    await vswitchd_says(node, port, external_ids={"ovn-installed": "true"})
+    await waiting
+
+
+async def test_a_device_that_cannot_be_opened_is_told_at_once_with_the_reason(node: Switch) -> None:
+    await node.ensure_bridge(BRIDGE)
+    port = await node.ensure_port("br-int", PortSpec(name="p1"))
+    await vswitchd_says(node, port, ofport=-1, error="could not open network device p1")
+    with pytest.raises(RemoteError, match="could not open network device p1"):
+        await node.installed(port, 5.0)
+    quiet = await node.ensure_port("br-int", PortSpec(name="p2"))
+    with pytest.raises(RemoteError, match="TRK-0511"):
+        await node.opened(quiet, 0.05)
+    with pytest.raises(RemoteError, match="no such bridge"):
+        await node.ensure_port("br-none", PortSpec(name="p3"))
+
+
+async def test_a_capability_is_overruled_and_the_others_stay(node: Switch) -> None:
+    await node.ensure_datapath("netdev")
+    for expected in ({"ct_zero_snat": "false"}, {"ct_zero_snat": "false", "recirc": "true"}):
+        datapath = node.datapath("netdev")
+        assert datapath
+        await node.set_capability(datapath, "ct_zero_snat", "false")
+        datapath = node.datapath("netdev")
+        assert datapath
+        assert datapath.capabilities.items() <= expected.items()
+        await node.set_capability(datapath, "recirc", "true")
