@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,15 @@ from trunkline.adapters import store as stores
 
 
 class Wire:
-    """A proxy in front of a server's Unix socket: it can be cut, or made to swallow one direction."""
+    """A proxy in front of a server's Unix socket: it can be cut, made to swallow one direction, or to hold requests back."""
 
     def __init__(self, path: Path, target: Path) -> None:
         self.remote = f"unix:{path}"
         self.requests_pass = True
         self.answers_pass = True
+        self.free = asyncio.Event()
+        """Cleared, requests wait on the way."""
+        self.free.set()
         self._path, self._target = path, target
         self._writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
@@ -40,16 +43,22 @@ class Wire:
         server_reader, server_writer = await asyncio.open_unix_connection(str(self._target))
         self._writers += [writer, server_writer]
         await asyncio.gather(
-            self._pump(reader, server_writer, lambda: self.requests_pass),
-            self._pump(server_reader, writer, lambda: self.answers_pass),
+            self._pump_requests(reader, server_writer),
+            self._pump_answers(server_reader, writer),
         )
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: Callable[[], bool]
-    ) -> None:
+    async def _pump_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
-                if passes():
+                await self.free.wait()
+                if self.requests_pass:
+                    writer.write(data)
+        writer.close()
+
+    async def _pump_answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                if self.answers_pass:
                     writer.write(data)
         writer.close()
 

@@ -100,6 +100,24 @@ async def test_a_commit_that_never_arrived_and_was_overtaken_is_a_conflict(wire,
         assert caught.value.found == revision
 
 
+async def test_a_commit_sent_ahead_fails_with_the_one_it_builds_on(wire, other: Store) -> None:
+    async with Store(wire.remote, connect_timeout=10) as store:
+        revision = await store.commit(Put("/a", "A", b"old"))
+        wire.free.clear()
+        ahead = asyncio.create_task(store.commit(Put("/b", "A", b"{}")))
+        builds_on_it = asyncio.create_task(store.commit(Put("/a", "A", b"mine", expect=revision)))
+        await asyncio.sleep(0.02)  # both are on their way
+        # This takes the very revision number that the second commit waits for.
+        theirs = await other.commit(Put("/a", "A", b"theirs"))
+        assert theirs == revision + 1
+
+        wire.free.set()
+
+        assert await asyncio.wait_for(ahead, 10) == revision + 2
+        with pytest.raises(stores.Conflict):
+            await asyncio.wait_for(builds_on_it, 10)
+
+
 async def test_claims_in_doubt_are_settled_by_what_is_there(wire, other: Store) -> None:
     async with Store(wire.remote, connect_timeout=10) as store:
         feed = other.subscribe_claims("note")
