@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import socket
+import sys
+from pathlib import Path
 
 import msgspec
 
@@ -92,7 +94,7 @@ def exports(lab: Lab) -> dict[str, str]:
         "OVN_NB_DB": f"unix:{central}/ovnnb_db.sock",
         "OVN_SB_DB": f"unix:{central}/ovnsb_db.sock",
     }
-    tools = lab.root.parent / ".tools" / "kubernetes-client" / "usr" / "bin"
+    tools = Path(sys.prefix).parent / ".tools" / "bin"
     if shutil.which("kubectl") is None and (tools / "kubectl").exists():
         found["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
     return found
