@@ -64,6 +64,9 @@ class FileAttachments:
                 yield attachment.decode(note)
             await asyncio.sleep(0.05)
 
+    async def synced(self) -> None:
+        pass
+
     def uids(self) -> frozenset[str]:
         return frozenset(found["uid"] for found in self._objects().values())
 

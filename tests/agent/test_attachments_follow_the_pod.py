@@ -43,7 +43,6 @@ async def watching() -> AsyncIterator[tuple[ScriptedKube, KubeAttachments]]:
     task = asyncio.create_task(pods.run())
     source = KubeAttachments(pods, nodes)
     try:
-        assert source.uids() is None
         await source.synced()
         yield kube, source
     finally:

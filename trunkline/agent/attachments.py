@@ -50,8 +50,11 @@ class AttachmentSource(Protocol):
             Failure: there is none in time, or the controller says why there cannot be one.
         """
 
-    def uids(self) -> frozenset[str] | None:
-        """The UIDs of the pods that are on this node; None while that is not known."""
+    async def synced(self) -> None:
+        """Return when the node's pods are known."""
+
+    def uids(self) -> frozenset[str]:
+        """The UIDs of the pods that are on this node; nothing that may be acted on before `synced`."""
 
     def of_node(self) -> AsyncIterator[attachment.Attachment]:
         """The node's own attachment, as it is and whenever it changes."""
@@ -63,12 +66,9 @@ class KubeAttachments:
     def __init__(self, pods: Informer, nodes: Informer) -> None:
         self._pods = pods
         self._nodes = nodes
-        self._synced = False
 
     async def synced(self) -> None:
-        """Return when the node's pods are known."""
         await self._pods.synced()
-        self._synced = True
 
     async def wait(self, pod: PodRef, timeout: float) -> attachment.Attachment:
         try:
@@ -80,9 +80,7 @@ class KubeAttachments:
             raise spec.Failure.of(spec.NO_ADDRESS, found.problem)
         return found
 
-    def uids(self) -> frozenset[str] | None:
-        if not self._synced:
-            return None
+    def uids(self) -> frozenset[str]:
         return frozenset(obj["metadata"]["uid"] for obj in self._pods.objects.values())
 
     async def of_node(self) -> AsyncIterator[attachment.Attachment]:

@@ -45,9 +45,8 @@ async def run(settings: Settings) -> None:
     async with Kube.connect(settings.kubeconfig, field_manager="trunkline-agent") as kube:
         pods = Informer(kube, resources.PODS, field_selector=f"spec.nodeName={settings.node}")
         nodes = Informer(kube, resources.NODES, field_selector=f"metadata.name={settings.node}")
-        source = KubeAttachments(pods, nodes)
-        async with _background(pods.run(), nodes.run(), source.synced()):
-            await serve(settings, source)
+        async with _background(pods.run(), nodes.run()):
+            await serve(settings, KubeAttachments(pods, nodes))
 
 
 async def serve(settings: Settings, source: AttachmentSource) -> None:
@@ -103,8 +102,7 @@ class Agent:
             await server.start()
             install.write_configuration(Path(self._settings.cni_conf_dir), self._settings.cni_socket)
             _log.info("ready", node=self._settings.node)
-            async with _background(self._follow_node(changed)):
-                await self._ports.collect_orphans()
+            async with _background(self._follow_node(changed), self._ports.collect_orphans()):
                 while True:
                     await changed.wait()
                     changed.clear()

@@ -76,9 +76,8 @@ class Ports:
 
     async def collect_orphans(self) -> None:
         """Remove ports whose Pod and whose namespace are both gone: a DEL that never came."""
+        await self._source.synced()
         known = self._source.uids()
-        if known is None:
-            return
         for interface in self._switch.interfaces(labels.POD):
             found = labels.read(interface)
             if found.uid not in known and not Path(found.namespace).exists():

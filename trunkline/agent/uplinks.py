@@ -137,7 +137,8 @@ def _prepare(card: str, bridge: str, datapath: str) -> None:
             if link and not link.up:
                 links.change(kernel, link.index, up=True)
     if datapath == "netdev":
-        offload.disable_tx_checksum(card, bridge)
+        # The bridge's port only: what the datapath sends by the card has its checksums already.
+        offload.disable_tx_checksum(bridge)
 
 
 def _hand_over(record: Outfit, bridge: str) -> bool:
