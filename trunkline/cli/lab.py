@@ -203,10 +203,11 @@ def next_(name: str | None) -> None:
 
 def _bring_up(name: str | None, topology: str) -> None:
     from trunkline.lab import state
+    from trunkline.lab.cases import finding
 
-    if not state.choose(name, default=DEFAULT_NAME).exists():
-        context = click.get_current_context()
-        context.invoke(up, file=Path(topology) if topology else None, name=name, bare=False)
+    file = finding.root() / topology
+    if not state.choose(name, default=file.stem).exists():
+        click.get_current_context().invoke(up, file=file, name=name, bare=False)
 
 
 def _open(name: str | None) -> tuple[Lab, Topology]:
