@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import datetime
+import ipaddress
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -59,6 +62,101 @@ async def emptied(remote: str) -> AsyncIterator[store.Store]:
         yield opened
 
 
+POOL_SCHEMA: Json = {
+    "type": "object",
+    "required": ["spec"],
+    "properties": {
+        "spec": {
+            "type": "object",
+            "required": ["cidr"],
+            "properties": {
+                "cidr": {"type": "string", "pattern": r"^[0-9./]+$"},
+                "vlan": {"type": "integer", "minimum": 0, "maximum": 4094, "default": 0},
+                "mode": {"type": "string", "enum": ["vlan", "overlay"]},
+                "size": {"x-kubernetes-int-or-string": True},
+                "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+            },
+        },
+        "status": {"type": "object", "properties": {"used": {"type": "integer"}, "replicas": {"type": "integer"}}},
+    },
+}
+
+
+class Manifests:
+    """Small objects for tests to start from."""
+
+    @staticmethod
+    def pod(name: str = "web-0", **spec: Any) -> Json:
+        containers = [{"name": "web", "image": "trunkline/echo:1", "ports": [{"containerPort": 8080}]}]
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": {"app": "web"}},
+            "spec": {"containers": containers, **spec},
+        }
+
+    @staticmethod
+    def config_map(name: str = "settings", **data: str) -> Json:
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+    @staticmethod
+    def deployment(name: str = "web", **spec: Any) -> Json:
+        template = {"metadata": {"labels": {"app": "web"}}, "spec": Manifests.pod()["spec"]}
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name},
+            "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template, **spec},
+        }
+
+    @staticmethod
+    def service(name: str = "web", **spec: Any) -> Json:
+        return {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name},
+            "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}], **spec},
+        }
+
+    @staticmethod
+    def node(name: str = "n1") -> Json:
+        return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+
+    @staticmethod
+    def definition(**changes: Any) -> Json:
+        """A definition of Pool with the versions v1alpha1 and v1 (kept), a status and printer columns."""
+        version = {
+            "served": True,
+            "schema": {"openAPIV3Schema": POOL_SCHEMA},
+            "subresources": {"status": {}},
+            "additionalPrinterColumns": [
+                {"name": "VLAN", "type": "integer", "jsonPath": ".spec.vlan"},
+                {"name": "Used", "type": "integer", "jsonPath": ".status.used", "priority": 1},
+                {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+            ],
+        }
+        versions = [{**version, "name": "v1alpha1", "storage": False}, {**version, "name": "v1", "storage": True}]
+        names = {"plural": "pools", "kind": "Pool", "shortNames": ["pl"], "categories": ["nets"]}
+        spec = {"group": "example.org", "scope": "Cluster", "names": names, "versions": versions, **changes}
+        made = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": "pools.example.org"},
+            "spec": spec,
+        }
+        return copy.deepcopy(made)
+
+    @staticmethod
+    def pool(name: str = "blue", version: str = "v1", **spec: Any) -> Json:
+        spec = {"cidr": "172.16.19.0/24", **spec}
+        return {"apiVersion": f"example.org/{version}", "kind": "Pool", "metadata": {"name": name}, "spec": spec}
+
+
+@pytest.fixture(scope="session")
+def manifests() -> type[Manifests]:
+    return Manifests
+
+
 class Client:
     """Speaks to the application in process, as one user, and checks nothing by itself."""
 
@@ -106,19 +204,31 @@ class Client:
         assert answer["status"] == "Failure"
         return answer
 
+    @staticmethod
+    def patch_type(kind: str) -> dict[str, str]:
+        """The header that names a patch language."""
+        word = "strategic-merge" if kind == "strategic" else kind
+        return {"content-type": f"application/{word}-patch+{'yaml' if kind == 'apply' else 'json'}"}
+
+    @staticmethod
+    async def eventually(check: Any, timeout_s: float = 10.0) -> Any:
+        """What the async `check` answers once that is true; fails when it never is."""
+        async with asyncio.timeout(timeout_s):
+            while not (found := await check()):  # noqa: ASYNC110 - the server has no event for a test to wait on
+                await asyncio.sleep(0.01)
+        return found
+
+    async def gone(self, path: str) -> None:
+        """Wait until there is no object at `path`."""
+
+        async def check() -> bool:
+            return (await self.send("GET", path)).status_code == 404
+
+        await self.eventually(check)
+
     async def patch(self, path: str, patch: Any, kind: str = "merge", **options: Any) -> Json:
         """The object after a patch of the kind merge, json or strategic; the request must succeed."""
-        return await self.ok("PATCH", path, patch, headers=patch_type(kind), **options)
-
-
-def patch_type(kind: str) -> dict[str, str]:
-    prefix = {
-        "merge": "merge-patch",
-        "json": "json-patch",
-        "strategic": "strategic-merge-patch",
-        "apply": "apply-patch",
-    }[kind]
-    return {"content-type": f"application/{prefix}+{'yaml' if kind == 'apply' else 'json'}"}
+        return await self.ok("PATCH", path, patch, headers=self.patch_type(kind), **options)
 
 
 @pytest.fixture
@@ -140,14 +250,6 @@ async def housekept(opened: store.Store, **options: Any) -> AsyncIterator[api.Ap
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await served.hooks.close()
-
-
-async def eventually(check: Any, timeout_s: float = 10.0) -> Any:
-    """What the async `check` answers once that is true; fails when it never is."""
-    async with asyncio.timeout(timeout_s):
-        while not (found := await check()):
-            await asyncio.sleep(0.01)
-    return found
 
 
 class Authority:
@@ -187,8 +289,6 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
         if not ca:
-            import ipaddress
-
             loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
             builder = builder.add_extension(x509.SubjectAlternativeName([loopback]), critical=False)
         return builder.sign(self._key, hashes.SHA256())
@@ -204,8 +304,9 @@ def authority() -> Iterator[Authority]:
 class Running:
     """A served API server: its URL, and how to reach it as somebody."""
 
-    def __init__(self, authority: Authority, port: int, home: Path) -> None:
+    def __init__(self, authority: Authority, port: int, home: Path, task: asyncio.Task[None]) -> None:
         self.authority = authority
+        self.task = task
         self.url = f"https://127.0.0.1:{port}"
         self._home = home
 
@@ -228,8 +329,6 @@ class Running:
 
     def http(self, name: str = "admin", *groups: str) -> httpx2.AsyncClient:
         """An HTTPS client for a user."""
-        import ssl
-
         context = ssl.create_default_context(cafile=str(self.authority.path))
         if name:
             context.load_cert_chain(*self.authority.issue(name, *(groups or (users.MASTERS,))))
@@ -247,7 +346,7 @@ async def running(database: str, authority: Authority, tmp_path: Path) -> AsyncI
     tls = settings.Tls(certificate=str(certificate), key=str(key), client_ca=str(authority.path))
     config = settings.Settings(store=database, tls=tls, cluster_cidr="10.10.0.0/16")
     task = asyncio.create_task(main.run(config, listen_fds=[listener.detach()]))
-    served = Running(authority, port, tmp_path)
+    served = Running(authority, port, tmp_path, task)
     async with served.http() as http:
         while True:
             assert not task.done(), task

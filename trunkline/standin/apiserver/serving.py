@@ -19,7 +19,7 @@ from trunkline.standin.apiserver import users
 NO_SOCKET = problems.register("TRK-0201", "The API server cannot listen on an address.")
 BAD_TLS = problems.register("TRK-0202", "The API server's certificate, key or client authority cannot be used.")
 
-_GRACE_S = 2
+_GRACE_S = 1
 """How long a stop waits for requests under way; watches end by themselves before that."""
 
 

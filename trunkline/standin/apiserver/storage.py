@@ -76,9 +76,15 @@ class Objects:
         if known is not None and known.revision == document.revision:
             return known
         found = Stored(document.path, document.revision, msgspec.json.decode(document.body))
-        if known is None or known.revision < document.revision:
-            self._decoded[document.path] = found
-        return found
+        return self._remember(found)
+
+    def _remember(self, found: Stored) -> Stored:
+        """The one `Stored` of this revision that all share: who comes first, the writer or a reader of the change, makes it."""
+        known = self._decoded.get(found.path)
+        if known is None or known.revision < found.revision:
+            self._decoded[found.path] = found
+            return found
+        return known if known.revision == found.revision else found
 
     def forget(self, path: str) -> None:
         """Drop what is remembered of a deleted object."""
@@ -112,4 +118,4 @@ class Objects:
         metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
         kept = {**obj, "metadata": metadata}
         revision = await self._store.commit(documents.Put(path, obj["kind"], msgspec.json.encode(kept), expect))
-        return Stored(path, revision, kept)
+        return self._remember(Stored(path, revision, kept))

@@ -163,6 +163,7 @@ def _check(definition: Json) -> Iterator[Cause]:
 def _check_versions(versions: list[Json]) -> Iterator[Cause]:
     if not versions:
         yield causes.invalid("spec.versions", [], "must have at least one version")
+        return
     if sum(bool(each.get("storage")) for each in versions) != 1:
         listed = [each.get("name", "") for each in versions]
         yield causes.invalid("spec.versions", listed, "must have exactly one version marked as storage version")
