@@ -50,7 +50,7 @@ async def users(request: Request) -> Response:
     body = await answers.body(request)
     user = await _wanted(str(body.get("username", "")), body, None)
     await held.save_user(user, new=True)
-    _record(request, user=user.name, roles=user.roles)
+    _record(request, account=user.name, roles=user.roles)
     return answers.json(_user(user), 201)
 
 
