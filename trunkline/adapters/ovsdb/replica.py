@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import types
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 
 import msgspec
@@ -128,12 +128,8 @@ class Replica:
             name: {uuid: reader.fresh(uuid, update["initial"]) for uuid, update in snapshot.get(name, {}).items()}
             for name, reader in self._readers.items()
         }
-        changes = []
-        for name, new in self._tables.items():
-            old = previous.get(name, {})
-            changes += [Change(name, uuid, row, None) for uuid, row in old.items() if uuid not in new]
-            changes += [Change(name, uuid, old.get(uuid), row) for uuid, row in new.items() if old.get(uuid) != row]
-        return changes
+        observed = bool(self._listeners or self._subscriptions)
+        return list(_differences(previous, self._tables)) if observed else []
 
     def _apply(self, updates: Mapping[str, Any]) -> list[Change]:
         changes = []
@@ -202,6 +198,13 @@ class Subscription:
             self._ready.clear()
             await self._ready.wait()
         return self.pending()
+
+
+def _differences(before: Tables, after: Tables) -> Iterator[Change]:
+    for name, new in after.items():
+        old = before.get(name, {})
+        yield from (Change(name, uuid, row, None) for uuid, row in old.items() if uuid not in new)
+        yield from (Change(name, uuid, old.get(uuid), row) for uuid, row in new.items() if old.get(uuid) != row)
 
 
 def _after(reader: rows.Reader, uuid: RowUuid, old: AnyRow | None, update: Mapping[str, Any]) -> AnyRow | None:

@@ -59,6 +59,7 @@ class Store:
         self._role, self._holder, self._control = role, holder, control
         self._chain = chain.Chain()
         self._turns = turns.Turns()
+        self._slots = asyncio.Semaphore(_PIPELINE)
         self._instance = uuid.uuid4().hex
         self._numbers = itertools.count(1)
         self._epoch: transaction.Epoch | None = None
@@ -76,8 +77,6 @@ class Store:
         self._feeds = feeds.Feeds()
         self._pace = pace.Pace()
         replica.listen(self._take)
-        # A follower shows a commit only when it is decided, so in a cluster a commit cannot build on one under way.
-        self._slots = asyncio.Semaphore(1 if self._client.clustered else _PIPELINE)
         return self
 
     async def __aexit__(
