@@ -28,9 +28,11 @@ PatchKind = Literal["merge", "json", "strategic"]
 KUBECONFIG = problems.register("TRK-0252", "A kubeconfig file cannot be used.")
 
 WATCH_SECONDS = 290  # how long one watch request lasts; chosen: below the five minutes after which proxies cut
-_TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
+_TIMEOUT = httpx2.Timeout(30.0, connect=5.0, pool=None)
 _WATCH_TIMEOUT = httpx2.Timeout(30.0, connect=5.0, read=WATCH_SECONDS + 30)
-_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=60.0)
+# A burst of requests queues for a few connections: a TLS handshake costs more than the wait.  Watches keep theirs.
+_LIMITS = httpx2.Limits(max_connections=8, keepalive_expiry=60.0)
+_WATCH_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=2)
 _PATCH_TYPES: Mapping[PatchKind, str] = {
     "merge": "application/merge-patch+json",
     "json": "application/json-patch+json",
@@ -45,8 +47,9 @@ class Kube:
     there is no answer.  `namespace` None means: the object's own, else "default" (all namespaces for lists and watches).
     """
 
-    def __init__(self, http: httpx2.AsyncClient, *, field_manager: str) -> None:
+    def __init__(self, http: httpx2.AsyncClient, watches: httpx2.AsyncClient, *, field_manager: str) -> None:
         self._http = http
+        self._watches = watches
         self._manager = {"fieldManager": field_manager}
         self._recorder = events.Recorder(self, field_manager)
 
@@ -66,11 +69,13 @@ class Kube:
                 code=KUBECONFIG, object=f"kubeconfig {kubeconfig}", found=errors.cut(repr(error))
             )
             raise problems.IntentError(problems=[problem]) from error
-        return cls(httpx2.AsyncClient(**params, limits=_LIMITS), field_manager=field_manager)
+        clients = [httpx2.AsyncClient(**params, limits=limits) for limits in (_LIMITS, _WATCH_LIMITS)]
+        return cls(*clients, field_manager=field_manager)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+        await self._watches.aclose()
 
     async def __aenter__(self) -> Kube:
         return self
@@ -206,9 +211,9 @@ class Kube:
             "timeoutSeconds": str(WATCH_SECONDS),
         }
         where = f"watch of {resource.plural}"
-        request = self._http.build_request("GET", resource.path(namespace), params=params, timeout=_WATCH_TIMEOUT)
+        request = self._watches.build_request("GET", resource.path(namespace), params=params, timeout=_WATCH_TIMEOUT)
         try:
-            response = await self._http.send(request, stream=True)
+            response = await self._watches.send(request, stream=True)
             try:
                 if response.status_code >= 400:
                     raise errors.from_body(response.status_code, await response.aread(), where)

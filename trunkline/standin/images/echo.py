@@ -11,7 +11,7 @@ import select
 REQUEST_LIMIT = 16384  # bytes; a request that has not ended by then is dropped
 
 
-def listen(port):
+def listen(port: int) -> _socket.socket:
     """A listening socket on all addresses of both families, or of IPv4 where the kernel has no IPv6."""
     for family, address in ((_socket.AF_INET6, "::"), (_socket.AF_INET, "0.0.0.0")):
         try:
@@ -27,28 +27,28 @@ def listen(port):
     raise SystemExit("no IPv4 and no IPv6")
 
 
-def answer(name, connection):
+def answer(name: str, connection: _socket.socket) -> bytes:
     """The whole response."""
-    address = connection.getsockname()[0].removeprefix("::ffff:")
+    address = str(connection.getsockname()[0]).removeprefix("::ffff:")
     body = f"{name} {address}\n".encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     return head.encode() + body
 
 
-def accept(server):
+def accept(server: _socket.socket) -> _socket.socket:
     """One waiting connection, non-blocking."""
-    descriptor, _ = server._accept()
+    descriptor, _ = server._accept()  # type: ignore[attr-defined]  # what socket.accept() is made of
     connection = _socket.socket(fileno=descriptor)
     connection.setblocking(False)
     return connection
 
 
-def serve(name, port):
+def serve(name: str, port: int) -> None:
     """Answer for ever."""
     server = listen(port)
     poll = select.epoll()
     poll.register(server.fileno(), select.EPOLLIN)
-    open_connections = {}
+    open_connections: dict[int, tuple[_socket.socket, bytes]] = {}
     while True:
         for descriptor, _ in poll.poll():
             if descriptor == server.fileno():

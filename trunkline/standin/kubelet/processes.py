@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -34,7 +34,7 @@ def spawn(
     stderr: int | None = None,
     netns: str | None = None,
     hostname: str | None = None,
-    cwd: str = "/",
+    cwd: str | None = None,
 ) -> Handle:
     """Start a process; blocks for about 1 ms, and nothing can come between the start and the answer.
 
@@ -47,9 +47,21 @@ def spawn(
     files: list[tuple[object, ...]] = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in given if fd is not None]
     if stdin is None:
         files.append((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0))
+
+    def start() -> int:
+        defaults = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these, and children would inherit that
+        return os.posix_spawnp(argv[0], list(argv), dict(env), file_actions=files, setsid=True, setsigdef=defaults)
+
+    stays = netns is hostname is cwd is None
+    pid = start() if stays else _elsewhere(start, netns, hostname, cwd or "/")
+    return Handle(pid, _started(pid) or 0)
+
+
+def _elsewhere(start: Callable[[], int], netns: str | None, hostname: str | None, cwd: str) -> int:
+    """`start()` in a thread that has moved there first; the thread ends with it, for it cannot come back."""
     outcome: list[int | BaseException] = []
 
-    def start() -> None:
+    def move_and_start() -> None:
         try:
             namespaces.check("unshare", namespaces.CLONE_FS | (namespaces.CLONE_NEWUTS if hostname else 0))
             if hostname:
@@ -58,19 +70,17 @@ def spawn(
             if netns:
                 namespaces.enter(netns)
             os.chdir(cwd)
-            defaults = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these, and children would inherit that
-            pid = os.posix_spawnp(argv[0], list(argv), dict(env), file_actions=files, setsid=True, setsigdef=defaults)
-            outcome.append(pid)
+            outcome.append(start())
         except BaseException as error:
             outcome.append(error)
 
-    thread = threading.Thread(target=start)
+    thread = threading.Thread(target=move_and_start)
     thread.start()
     thread.join()
     [result] = outcome
     if isinstance(result, BaseException):
         raise result
-    return Handle(result, _started(result) or 0)
+    return result
 
 
 def is_alive(handle: Handle) -> bool:
@@ -107,7 +117,7 @@ async def wait(handle: Handle) -> int | None:
 
 
 async def run(
-    argv: Sequence[str], env: Mapping[str, str], stdin: bytes = b"", *, netns: str | None = None, cwd: str = "/"
+    argv: Sequence[str], env: Mapping[str, str], stdin: bytes = b"", *, netns: str | None = None, cwd: str | None = None
 ) -> tuple[int, bytes, bytes]:
     """Run a program to its end; answers exit code, output and error output.  Cancelling kills it.
 
