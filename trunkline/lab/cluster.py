@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.lab import central, node, openvswitch, programs, readiness
+from trunkline.lab import central, node, openvswitch, processes, programs, readiness, status
 from trunkline.lab.pki import Authority
 from trunkline.lab.progress import Progress
 from trunkline.lab.state import Lab
@@ -14,7 +14,7 @@ async def start(lab: Lab, drawn: Topology, progress: Progress) -> None:
     """Start switches, control plane and nodes, as far as they do not run, and wait until the nodes are ready.
 
     Raises:
-        RemoteError: something does not start or does not become ready.
+        RemoteError: something does not start, does not become ready, or has ended meanwhile.
     """
     authority = Authority(lab.directory / "pki")
     await together(
@@ -26,7 +26,16 @@ async def start(lab: Lab, drawn: Topology, progress: Progress) -> None:
     with progress.step("nodes are started"):
         await together(*(_node(lab, drawn, authority, name) for name in drawn.nodes))
     with progress.step("controller and nodes are ready"):
-        await together(readiness.controller(lab), readiness.nodes(lab, drawn.nodes))
+        await together(readiness.controller(lab, drawn.nodes), readiness.nodes(lab, drawn.nodes))
+    _expect_all_alive(lab, drawn)
+
+
+def _expect_all_alive(lab: Lab, drawn: Topology) -> None:
+    """A program that was ready and then ended must not pass for a lab that is up."""
+    for host in status.status(lab, drawn).hosts:
+        for name, pid in host.programs.items():
+            if not pid:
+                raise processes.failed(lab, host.name, name, "it ended")
 
 
 async def _control_plane(lab: Lab, drawn: Topology, authority: Authority, progress: Progress) -> None:

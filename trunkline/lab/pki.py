@@ -21,6 +21,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 LIFETIME = datetime.timedelta(days=3650)  # chosen: a lab that is older has been forgotten
 _SKEW = datetime.timedelta(hours=1)  # chosen: clocks of a machine that has just woken up
 
+_CA_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -41,13 +53,11 @@ class Authority:
         self._key_file = directory / "ca.key"
         if not self.certificate.exists():
             self._create()
-        self._key = serialization.load_pem_private_key(self._key_file.read_bytes(), password=None)
+        loaded = serialization.load_pem_private_key(self._key_file.read_bytes(), password=None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        self._key = loaded
+        self._issuer_key = loaded.public_key()
         self._issuer = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-
-    @property
-    def key(self) -> Path:
-        """The authority's own private key, for a program that issues certificates itself."""
-        return self._key_file
 
     def issue(
         self, file: str, common_name: str, organizations: tuple[str, ...] = (), names: tuple[str | IPAddress, ...] = ()
@@ -59,16 +69,18 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in organizations]
         subject.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
-        builder = _begun(x509.Name(subject), self._issuer.subject, key.public_key())
-        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        serving_and_asking = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._issuer_key)
+        builder = (
+            _begun(x509.Name(subject), self._issuer.subject, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(serving_and_asking, critical=False)
+            .add_extension(authority, critical=False)
         )
         if names:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_name(name) for name in names]), critical=False
             )
-        assert isinstance(self._key, ec.EllipticCurvePrivateKey)
         _write_key(pair.key, key)
         _write(pair.certificate, builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         return pair
@@ -76,8 +88,12 @@ class Authority:
     def _create(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Trunkline lab")])
-        builder = _begun(name, name, key.public_key())
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = (
+            _begun(name, name, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_CA_USAGE, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        )
         _write_key(self._key_file, key)
         _write(self.certificate, builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 

@@ -11,7 +11,8 @@ from trunkline.adapters.kube import errors, resources
 from trunkline.adapters.kube.client import Kube, Object
 from trunkline.adapters.kube.informer import Informer
 from trunkline.adapters.kube.resources import Resource
-from trunkline.lab import processes
+from trunkline.intent import attachment
+from trunkline.lab import processes, shell
 from trunkline.lab.state import Lab
 from trunkline.lab.together import together
 from trunkline.lab.topology import CONTROL_PLANE
@@ -20,6 +21,9 @@ SECONDS = 60.0
 """chosen: many times what a loaded machine with two cores was seen to need"""
 
 POOL_DEFINITION = "ippools.crd.antrea.io"
+
+WEBHOOK_READY = "https://127.0.0.1:9443/readyz"
+"""On the control-plane host; the controller's certificate is its own, and this only asks whether it is there."""
 
 
 async def api_server(lab: Lab) -> None:
@@ -40,18 +44,24 @@ async def api_server(lab: Lab) -> None:
         await processes.ready(lab, CONTROL_PLANE, "apiserver", answers, seconds=SECONDS)
 
 
-async def controller(lab: Lab) -> None:
-    """Return when the controller has made its kinds known, and the API server would ask its webhooks.
+async def controller(lab: Lab, names: Iterable[str]) -> None:
+    """Return when the controller's webhooks answer and it has told every node how to join the pod network.
 
     Raises:
         RemoteError: it ended, or has not done so in time.
     """
-    async with _following(lab, resources.CRDS) as definitions, _following(lab, resources.VALIDATING_WEBHOOKS) as hooks:
+    wanted = set(names)
+    ask = ("curl", "--silent", "--fail", "--insecure", "--noproxy", "*", "--max-time", "2", WEBHOOK_READY)
+    async with _following(lab, resources.CRDS) as definitions, _following(lab, resources.NODES) as found:
 
-        async def registered() -> bool:
-            return _is(definitions.objects.get(POOL_DEFINITION, {}), "Established") and bool(hooks.objects)
+        async def in_step() -> bool:
+            told = {name for name, node in found.objects.items() if attachment.ANNOTATION in _annotations(node)}
+            if not _is(definitions.objects.get(POOL_DEFINITION, {}), "Established") or not wanted <= told:
+                return False
+            code, _, _ = await shell.attempt([*processes.enter(lab, CONTROL_PLANE), *ask])
+            return code == 0
 
-        await processes.ready(lab, CONTROL_PLANE, "controller", registered, seconds=SECONDS)
+        await processes.ready(lab, CONTROL_PLANE, "controller", in_step, seconds=SECONDS)
 
 
 async def nodes(lab: Lab, names: Iterable[str]) -> None:
@@ -81,6 +91,10 @@ async def _following(lab: Lab, resource: Resource) -> AsyncIterator[Informer]:
             yield informer
         finally:
             task.cancel()
+
+
+def _annotations(obj: Object) -> dict[str, str]:
+    return obj["metadata"].get("annotations") or {}
 
 
 def _is(obj: Object, condition: str) -> bool:

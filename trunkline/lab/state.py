@@ -18,7 +18,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -153,22 +153,41 @@ class Lab:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the lab while it is being changed.
+        """Hold the lab while it is being changed; afterwards neither the lock nor an empty state directory stays.
 
         Raises:
             IntentError: another command holds it.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
         path = self.root / f".{self.name}.lock"
-        with path.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise _wrong(BUSY, self.name, "a running `lab up` or `lab down`", "wait for it to end") from None
+        with _locked(path) as held:
+            if not held:
+                raise _wrong(BUSY, self.name, "a running `lab up` or `lab down`", "wait for it to end")
             try:
                 yield
             finally:
-                path.unlink(missing_ok=True)
+                path.unlink()
+                with suppress(OSError):  # other labs live there
+                    self.root.rmdir()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Whether the file is ours now.  One that was removed by its last holder is made anew and tried again."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = path.open("w")
+        except FileNotFoundError:
+            continue
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                yield True
+                return
 
 
 def state_root() -> Path:

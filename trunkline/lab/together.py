@@ -19,8 +19,10 @@ async def together(*steps: Coroutine[Any, Any, object]) -> None:
         async with asyncio.TaskGroup() as group:
             for step in steps:
                 group.create_task(step)
-    except* problems.TrunklineError as errors:
-        first: BaseException = errors
+    except BaseExceptionGroup as errors:
+        first: BaseException | None = errors.subgroup(problems.TrunklineError)
+        if first is None:
+            raise
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         raise first from None

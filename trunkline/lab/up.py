@@ -11,6 +11,7 @@ from trunkline.lab.progress import Progress
 from trunkline.lab.state import Lab, Record
 from trunkline.lab.topology import Topology
 
+REFUSED = problems.register("TRK-0609", "The kernel refused a namespace, a cable or an address of a lab.")
 OTHER_TOPOLOGY = problems.register("TRK-0618", "A lab of this name is up with another topology.")
 
 
@@ -28,13 +29,26 @@ async def up(lab: Lab, drawn: Topology, text: str, *, source: str, bare: bool = 
         for leftover in leftovers(lab):
             progress.note(leftover)
         with progress.step(f"wired {len(drawn.switches)} switches and {len(drawn.machines())} hosts"):
-            await wiring.wire(lab, drawn)
+            await _wire(lab, drawn)
         if bare or drawn.control_plane is None:
             await openvswitch.start_switches(lab, drawn, progress)
             return
         from trunkline.lab import cluster  # late: the Kubernetes client takes longer to import than a bare lab to start
 
         await cluster.start(lab, drawn, progress)
+
+
+async def _wire(lab: Lab, drawn: Topology) -> None:
+    try:
+        await wiring.wire(lab, drawn)
+    except OSError as error:
+        problem = problems.Problem(
+            code=REFUSED,
+            object=f"lab {lab.name}",
+            found=str(error),
+            hint=f"`trunkline lab down --name {lab.name}` removes what there is",
+        )
+        raise problems.RemoteError(problems=[problem]) from error
 
 
 def _record(lab: Lab, text: str, fresh: Record) -> None:
