@@ -171,6 +171,12 @@ async def open_manager(
 
 
 @pytest.fixture
+def manager_with() -> Any:
+    """Opens a manager with settings and a realiser of the test's choice."""
+    return open_manager
+
+
+@pytest.fixture
 async def policy(database: str, tmp_path: Path) -> AsyncIterator[Opened]:
     async with open_manager(database, tmp_path) as made:
         yield made

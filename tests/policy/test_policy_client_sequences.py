@@ -1,0 +1,199 @@
+"""What the named clients call, in their order: start-up, Terraform, nsxlib, the cloud provider's route controller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trunkline.dialects.nsx.realized import Realisation
+
+LISTS = {"include_mark_for_delete_objects": "false", "sort_ascending": "false"}
+
+
+class Network:
+    """A realiser that tests move."""
+
+    def __init__(self) -> None:
+        self.follows: dict[str, Realisation] = {}
+
+    def realisation(self, path: str, revision: int) -> Realisation | None:
+        return self.follows.get(path)
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
+@pytest.fixture
+async def admin(database: str, tmp_path: Path, network: Network, manager_with) -> Any:
+    async with manager_with(database, tmp_path, realiser=network) as opened:
+        yield opened.admin
+
+
+async def test_start_up_of_terraform(admin):
+    version = await admin.get("/api/v1/node/version")
+    assert version["node_version"] == version["product_version"] == "4.2.1.0.0.24304122"
+    assert (await admin.get("/api/v1/licenses"))["result_count"] == 0
+    spans = (await admin.get("/infra/network-spans"))["results"]
+    assert [(span["is_default"], span["path"]) for span in spans] == [(True, "/infra/network-spans/default")]
+    zones = await admin.get("/infra/sites/default/enforcement-points/default/transport-zones", **LISTS)
+    kinds = {zone["tz_type"]: zone["is_default"] for zone in zones["results"]}
+    assert kinds == {"OVERLAY_BACKED": True, "VLAN_BACKED": True}
+    edges = await admin.get(
+        "/search/query", query=r"resource_type:PolicyEdgeCluster AND display_name:edge-cluster* AND path:\/infra*"
+    )
+    assert edges["results"][0]["path"].endswith("/edge-clusters/edge-cluster")
+    nothing = await admin.get("/search/query", query="resource_type:dummy")
+    assert (nothing["results"], nothing["result_count"]) == ([], 0)
+
+
+async def test_start_up_of_nsxlib(admin):
+    health = await admin.nobody().get("/api/v1/reverse-proxy/node/health")
+    assert health["healthy"] is True
+    assert health["components_health"].startswith("POLICY:UP, SEARCH:UP, MANAGER:UP")
+    insisting = admin.with_headers(X_Allow_Overwrite="true")
+    assert (await insisting.get("/api/v1/spec/vmware/types/Tag"))["properties"]["tag"]["maxLength"] == 256
+    assert (await insisting.get("/api/v1/spec/vmware/types/ManagedResource"))["properties"]["tags"]["maxItems"] == 30
+    assert (await insisting.get("/api/v1/node"))["node_version"].startswith("4.2.1")
+    assert (await insisting.get("/api/v1/cluster/status"))["overall_status"] == "STABLE"
+
+
+async def test_terraforms_segment_from_create_to_destroy(admin):
+    await admin.refused("GET", "/infra/segments/web")
+    zone = "/infra/sites/default/enforcement-points/default/transport-zones/overlay"
+    segment = {
+        "id": "web",
+        "display_name": "web",
+        "tags": [{"scope": "a", "tag": "b"}],
+        "resource_type": "Segment",
+        "transport_zone_path": zone,
+        "replication_mode": "MTEP",
+        "subnets": [{"gateway_address": "12.12.2.1/24", "network": ""}],
+    }
+
+    async def send(enforce: str, revision: int, gone: bool = False, **more: Any) -> None:
+        inner = {**segment, "_revision": revision, **more}
+        wrapped = {"resource_type": "ChildSegment", "Segment": inner, "marked_for_delete": gone}
+        body = {"resource_type": "Infra", "children": [wrapped]}
+        response = await admin.call("PATCH", "/infra", body, enforce_revision_check=enforce)
+        assert (response.status_code, response.content) == (200, b""), response.text
+
+    await send("false", 0)
+    stored = await admin.get("/infra/segments/web")
+    for kind in ("discovery", "qos"):
+        listed = await admin.get(f"/infra/segments/web/segment-{kind}-profile-binding-maps", **LISTS)
+        assert listed["result_count"] == 0
+    await admin.get("/infra/segments/web/segment-security-profile-binding-maps", **LISTS)
+    await send("true", stored["_revision"], description="changed", tags=[])
+    stored = await admin.get("/infra/segments/web")
+    assert (stored["_revision"], stored["description"], stored["tags"]) == (1, "changed", [])
+    assert (await admin.get("/infra/segments/web/ports", **LISTS))["results"] == []
+    await send("false", 0, gone=True)
+    await admin.refused("GET", "/infra/segments/web")
+
+
+async def test_a_fixed_segment_below_a_reference(admin):
+    await admin.patch("/infra/tier-1s/t1")
+    fixed = {"resource_type": "ChildSegment", "Segment": {"id": "web", "resource_type": "Segment"}}
+    wrapped = {"resource_type": "ChildResourceReference", "id": "t1", "target_type": "Tier1", "children": [fixed]}
+    await admin.patch("/infra", resource_type="Infra", children=[wrapped])
+    assert (await admin.get("/infra/tier-1s/t1/segments/web"))["type"] == "ROUTED"
+
+
+async def test_the_cloud_providers_route_becomes_realized_when_the_network_follows(admin, network):
+    await admin.patch("/infra/tier-1s/t1")
+    path = "/infra/tier-1s/t1/static-routes/6f0c_100.96.1.0_24"
+    scopes = {"vsphere.k8s.io/cluster-name": "c", "vsphere.k8s.io/node-name": "n"}
+    await admin.patch(
+        path,
+        display_name="c_n_100.96.1.0/24",
+        network="100.96.1.0/24",
+        next_hops=[{"ip_address": "10.0.0.9"}],
+        tags=[{"scope": scope, "tag": tag} for scope, tag in scopes.items()],
+    )
+    query = r"resource_type:StaticRoutes AND tags.scope:vsphere.k8s.io\/cluster-name AND tags.tag:c"
+    found = await admin.get("/search/query", query=query)
+    assert (found["result_count"], found["results"][0]["network"]) == (1, "100.96.1.0/24")
+    entities = "/infra/realized-state/realized-entities"
+    waiting = (await admin.get(entities, intent_path=path))["results"][0]
+    assert (waiting["intent_paths"], waiting["state"]) == ([path], "UNREALIZED"), "nobody has said otherwise"
+    network.follows[path] = Realisation(state="REALIZED", revision=0, published_ms=5, took_ms=2)
+    done = (await admin.get(entities, intent_path=path))["results"][0]
+    assert (done["state"], done["entity_type"], done["time_taken_for_realization"]) == (
+        "REALIZED",
+        "RealizedStaticRoutes",
+        2,
+    )
+    await admin.delete(path)
+    assert (await admin.get(entities, intent_path=path))["results"] == []
+
+
+async def test_realised_state_in_all_its_forms(admin, network):
+    await admin.patch("/infra/segments/web")
+    await admin.patch("/infra/segments/web/ports/p", attachment={"id": "vif"})
+    status = "/infra/realized-state/status"
+    assert (await admin.get(status, intent_path="/infra/segments/web"))["publish_status"] == "UNREALIZED"
+    assert (await admin.get("/infra/segments/web/state"))["state"] == "in_progress"
+    assert (await admin.get("/infra/segments/web/ports/p/status"))["status"] == "DOWN"
+    network.follows["/infra/segments/web"] = Realisation(state="ERROR", problem="no such VLAN")
+    answer = await admin.get(status, intent_path="/infra/segments/web")
+    assert answer["consolidated_status"] == {"consolidated_status": "ERROR"}
+    entity = (await admin.get("/infra/realized-state/realized-entities", intent_path="/infra/segments/web"))["results"][
+        0
+    ]
+    assert entity["alarms"][0]["message"] == "no such VLAN"
+    state = await admin.get("/infra/segments/web/state")
+    assert (state["state"], state["failure_message"]) == ("error", "no such VLAN")
+    network.follows["/infra/segments/web"] = Realisation(state="REALIZED")
+    network.follows["/infra/segments/web/ports/p"] = Realisation(state="REALIZED")
+    assert (await admin.get("/infra/segments/state", configuration_state="success"))["result_count"] == 1
+    assert (await admin.get("/infra/segments/web/ports/p/state"))["attachment"] == {"id": "vif", "state": "ATTACHED"}
+    assert (await admin.refused("GET", status, intent_path="/infra/segments/nowhere"))[0] == 404
+    assert (await admin.refused("GET", "/infra/realized-state/realized-entities"))[:2] == (400, 500012)
+
+
+async def test_search_pages_by_count(admin):
+    for number in range(5):
+        await admin.patch(f"/infra/segments/s{number}")
+    seen: list[str] = []
+    cursor = "0"
+    for _ in range(3):
+        page = await admin.get("/search/query", query="resource_type:Segment", page_size=2, cursor=cursor, sort_by="id")
+        assert page["result_count"] == 5
+        seen += [hit["id"] for hit in page["results"]]
+        cursor = page["cursor"]
+        assert int(cursor) == len(seen)
+    assert seen == ["s0", "s1", "s2", "s3", "s4"]
+    assert (await admin.get("/search/query", query="resource_type:Segment", cursor="99"))["results"] == []
+    assert (await admin.refused("GET", "/search/query", query="x:y", cursor="abc"))[:2] == (400, 255)
+
+
+async def test_the_raw_unencoded_queries_of_the_sdks(admin):
+    """The vapi runtimes put `/`, `:`, `,` and `*` into URLs as they are."""
+    await admin.patch("/infra/segments/s1")
+    found = await admin.get("/search/query?query=resource_type:Segment%20AND%20path:\\/infra*&included_fields=id,path")
+    assert found["result_count"] == 1
+    listed = await admin.get("/infra/realized-state/realized-entities?intent_path=/infra/segments/s1")
+    assert listed["result_count"] == 1
+    listed = await admin.get("/infra/realized-state/realized-entities?intent_path=%2Finfra%2Fsegments%2Fs1")
+    assert listed["result_count"] == 1
+
+
+async def test_the_description_covers_every_place_and_only_those(admin):
+    document = await admin.get("/api/v1/spec/openapi/nsx_policy_api.json")
+    item = document["paths"][
+        "/policy/api/v1/infra/segments/{segment-id}/segment-connection-binding-maps/{segment-connection-binding-map-id}"
+    ]
+    assert {"get", "put", "patch", "delete"} < set(item)
+    assert set(document["components"]["schemas"]["SegmentConnectionBindingMap"]["required"]) == {
+        "vlan_traffic_tag",
+        "segment_path",
+    }
+    names = [
+        verb["operationId"] for path in document["paths"].values() for key, verb in path.items() if key != "parameters"
+    ]
+    assert len(names) == len(set(names))
+    assert "put" not in document["paths"]["/policy/api/v1/infra/sites/{site-id}"]
