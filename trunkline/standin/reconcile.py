@@ -86,8 +86,10 @@ class Loop:
             self._named.discard(key)
             try:
                 await self._look(key)
-            except problems.RemoteError as error:
-                _log.warning("to be tried again", controller=self._name, key=key, error=str(error), again_in=pause)
+            except Exception as error:  # whatever trips over one object must not stop the work on others
+                expected = isinstance(error, problems.RemoteError)
+                tell = _log.warning if expected else _log.exception
+                tell("to be tried again", controller=self._name, key=key, error=str(error), again_in=pause)
                 self._named.add(key)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)

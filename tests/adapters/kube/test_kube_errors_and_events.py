@@ -49,6 +49,12 @@ async def test_given_nobody_listens_when_calling_then_it_is_unreachable(kube, tm
             await other.get(resources.PODS, "web-0", "shop")
 
 
+async def test_given_an_answer_that_is_not_json_when_calling_then_it_is_no_answer(server, kube):
+    server.refusal = PlainTextResponse("<html>log in to the hotel</html>", 200)
+    with pytest.raises(errors.Unreachable, match="TRK-0250"):
+        await kube.create(resources.PODS, POD)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "clusters: 5", "current-context: x\nclusters: []\ncontexts: []"])
 def test_given_a_broken_kubeconfig_when_connecting_then_the_input_is_at_fault(tmp_path, text):
     path = tmp_path / "kubeconfig"

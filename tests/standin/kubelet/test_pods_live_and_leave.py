@@ -378,3 +378,24 @@ async def test_given_a_pod_made_anew_under_its_name_when_the_old_one_goes_then_t
     assert new["metadata"]["uid"] != old["metadata"]["uid"]
     await pods.eventually(lambda: not os.path.exists(namespaces.path_of(netns_of(kubelet, old))))
     assert Path(namespaces.path_of(netns_of(kubelet, new))).exists()
+
+
+async def test_given_a_full_disk_when_a_container_is_started_then_it_is_started_once_and_written_down_later(
+    pods, kubelet, plugins, monkeypatch
+):
+    plugins.configure("first")
+    save, failures = Records.save, []
+
+    def full_disk(self, record):
+        if len(failures) < 2 and any(state.process for state in record.containers.values()):
+            failures.append(record.pod)
+            raise OSError(28, "No space left on device")
+        save(self, record)
+
+    monkeypatch.setattr(Records, "save", full_disk)
+    kubelet.start()
+    await pods.create("p")
+    pod = await pods.until_phase("p", "Running")
+    assert failures
+    assert len(processes.in_namespace(namespaces.path_of(netns_of(kubelet, pod)))) == 1
+    await pods.eventually(lambda: records(kubelet)[pod["metadata"]["uid"]].containers["main"].process)

@@ -224,7 +224,7 @@ class Kube:
                     yield event["type"], event["object"]
             finally:
                 await response.aclose()
-        except httpx2.TransportError as error:
+        except (httpx2.HTTPError, msgspec.DecodeError) as error:
             raise errors.unreachable(where, repr(error)) from error
 
     async def _call(
@@ -247,11 +247,11 @@ class Kube:
         path = resource.path(namespace, name, subresource)
         try:
             response = await self._http.request(method, path, params=params, content=content, headers=headers)
-        except httpx2.TransportError as error:
+            if response.status_code >= 400:
+                raise errors.from_body(response.status_code, response.content, where)
+            answer: Object = msgspec.json.decode(response.content)
+        except (httpx2.HTTPError, msgspec.DecodeError) as error:
             raise errors.unreachable(where, repr(error)) from error
-        if response.status_code >= 400:
-            raise errors.from_body(response.status_code, response.content, where)
-        answer: Object = msgspec.json.decode(response.content)
         return answer
 
 

@@ -30,6 +30,7 @@ Json = dict[str, Any]
 # Seconds; chosen.  A pod that is up within `_FIRST_STATUS` is published once, as Running, not as ContainerCreating before.
 _FIRST_STATUS = 0.3
 _FIRST_RETRY, _LONGEST_RETRY = 0.5, 10.0
+_AFTER_A_FALL = 2.0
 _GRACE_WITHOUT_ORDER = 2.0  # for a pod whose object is gone already
 
 COMPONENT = "kubelet"
@@ -87,27 +88,30 @@ class Worker:
     async def run(self) -> None:
         """Look after the pod until it has left the node."""
         if not self._leaving.is_set():
-            tasks = [asyncio.create_task(part()) for part in (self._live, self._publish)]
+            tasks = [asyncio.create_task(self._insist(part)) for part in (self._live, self._publish)]
             try:
                 await self._leaving.wait()
             finally:
                 await _end(tasks)
         await self._leave()
 
+    async def _insist(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Do a part of the work, again after a pause when it trips: one odd pod must not take the others along."""
+        while True:
+            try:
+                await part()
+                return
+            except Exception:
+                _log.exception("pod cannot go on", pod=self._sandbox.pod, namespace=self._sandbox.namespace)
+            await asyncio.sleep(_AFTER_A_FALL)
+
     async def _live(self) -> None:
         """Network, containers; then, when all have ended for good, only the status stays."""
         asyncio.get_running_loop().call_later(_FIRST_STATUS, self._dirty.set)
-        while True:
-            try:
-                if not self._has_ended():
-                    await self._connect()
-                    await Runner(self._machine, self._pod, self._sandbox, self._save, self._tell).run()
-                await network.down(self._sandbox, self._machine.settings, self._machine.records)
-            except (OSError, cni.PluginError):
-                _log.exception("pod cannot go on", pod=self._sandbox.pod, namespace=self._sandbox.namespace)
-                await asyncio.sleep(_LONGEST_RETRY)
-            else:
-                return
+        if not self._has_ended():
+            await self._connect()
+            await Runner(self._machine, self._pod, self._sandbox, self._save, self._tell).run()
+        await network.down(self._sandbox, self._machine.settings, self._machine.records)
 
     def _has_ended(self) -> bool:
         spec = self._pod["spec"]
