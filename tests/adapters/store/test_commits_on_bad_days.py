@@ -126,17 +126,17 @@ async def test_claims_in_doubt_are_settled_by_what_is_there(wire, other: Store) 
         commits = [
             asyncio.create_task(store.commit(Take("new", "me"))),
             asyncio.create_task(store.commit(Release("old", "me"))),
-            asyncio.create_task(store.commit(Update("note", "me", b"2"))),
+            asyncio.create_task(store.commit(Update("note", "me", b"2", heir="you"))),
         ]
         async for _ in feed:
-            if other.claim("note") == stores.Claim("note", "me", b"2"):
+            if other.claim("note") == stores.Claim("note", "you", b"2"):
                 break
 
         wire.cut()
         await wire.open()
 
         await asyncio.wait_for(asyncio.gather(*commits), 10)
-        assert store.claims("") == [stores.Claim("new", "me", b"{}"), stores.Claim("note", "me", b"2")]
+        assert store.claims("") == [stores.Claim("new", "me", b"{}"), stores.Claim("note", "you", b"2")]
 
 
 async def test_when_the_records_are_gone_the_doubt_is_admitted(

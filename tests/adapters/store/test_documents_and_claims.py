@@ -104,6 +104,18 @@ async def test_claims_are_updated_and_released_by_their_owner_only(store: Store)
     assert store.revision == revision, "claims alone do not move the revision"
 
 
+async def test_a_claim_passes_to_its_heir_without_being_free_in_between(store: Store, other: Store) -> None:
+    await store.commit(Take("k", "old", b"1"))
+    await other.commit(Put("/sync", "A", b"{}"))  # now the other store has seen the claim
+    feed = other.subscribe_claims("k")
+
+    await store.commit(Update("k", "old", b"2", heir="new"))
+
+    assert await anext(feed) == [stores.ClaimEvent("k", stores.Claim("k", "old", b"1"), stores.Claim("k", "new", b"2"))]
+    with pytest.raises(stores.AlreadyClaimed):
+        await store.commit(Release("k", "old"))
+
+
 @pytest.mark.parametrize("body", [b"\xff\xfe", b'{"a":"\0"}'])
 async def test_what_the_database_cannot_hold_is_refused_before_it_is_sent(store: Store, body: bytes) -> None:
     with pytest.raises(stores.Unstorable):
