@@ -39,6 +39,13 @@ async def test_binding_puts_a_pod_on_a_node_once(client: Any, manifests: Any) ->
     assert 'pod web-0 is already assigned to node "n1"' in status["message"]
 
 
+async def test_a_binding_of_a_pod_that_was_replaced_is_refused(client: Any, manifests: Any) -> None:
+    await client.ok("POST", PODS, manifests.pod())
+    stale = {"metadata": {"name": "web-0", "uid": "gone"}, "target": {"kind": "Node", "name": "n1"}}
+
+    assert "Precondition failed: UID" in (await client.refused("POST", f"{PODS}/web-0/binding", stale))["message"]
+
+
 async def test_a_pod_without_a_node_goes_at_once(client: Any, manifests: Any) -> None:
     await client.ok("POST", PODS, manifests.pod())
 

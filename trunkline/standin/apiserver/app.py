@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from trunkline.adapters import store as documents
+from trunkline.kit import problems
 from trunkline.standin.apiserver import api, calls, discovery, openapi, statuses, users
 from trunkline.standin.apiserver.objects import Json
 
@@ -160,8 +160,8 @@ def _found(body: Json | None) -> Response:
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    if isinstance(error, documents.Fenced):
-        error = statuses.StatusError(503, "ServiceUnavailable", "another API server has taken over")
+    if isinstance(error, problems.RemoteError):
+        error = statuses.StatusError(503, "ServiceUnavailable", f"the store does not take writes now: {error}")
     if not isinstance(error, statuses.StatusError):
         _log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
         error = statuses.internal(f"{type(error).__name__}: {error}")

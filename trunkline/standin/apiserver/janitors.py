@@ -10,6 +10,8 @@ from typing import Protocol
 
 import structlog
 
+from trunkline.adapters import store as documents
+from trunkline.kit import problems
 from trunkline.standin.apiserver import statuses, watching
 
 SWEEP_S = 30.0
@@ -32,7 +34,11 @@ class Janitor(Protocol):
 
 
 async def run(janitor: Janitor, hub: watching.Hub) -> None:
-    """Let the janitor work until cancelled."""
+    """Let the janitor work until cancelled.
+
+    Raises:
+        Fenced: another server has taken over; this one must stop.
+    """
     while True:
         with hub.watch(watching.ROOT, hub.revision) as watcher:
             await _tend(janitor, janitor.everything())
@@ -47,5 +53,7 @@ async def _tend(janitor: Janitor, keys: Iterable[str]) -> None:
     for key in list(dict.fromkeys(keys)):
         try:
             await janitor.tend(key)
-        except statuses.StatusError as error:
-            _log.warning("left for the next sweep", janitor=type(janitor).__name__, key=key, reason=error.message)
+        except documents.Fenced:
+            raise
+        except (statuses.StatusError, problems.RemoteError) as error:
+            _log.warning("left for the next sweep", janitor=type(janitor).__name__, key=key, reason=str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 
 import structlog
@@ -28,17 +29,25 @@ async def run(settings: Settings, *, listen_fds: Sequence[int] = ()) -> None:
         served = api.Api(store, service_cidr=settings.service_cidr, cluster_cidr=settings.cluster_cidr)
         await served.prepare()
         server = serving.server(app.App(served), settings.tls)
-        async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(served.hub.run())]
-            background += [tasks.create_task(janitors.run(each, served.hub)) for each in served.janitors()]
-            serve = asyncio.create_task(server.serve(sockets=listening))
-            _log.info("serving", addresses=[each.getsockname() for each in listening])
-            try:
-                await asyncio.shield(serve)
-            finally:
-                served.hub.close()
-                server.should_exit = True
-                await serve
-                for task in background:
-                    task.cancel()
-                await served.hooks.close()
+        _log.info("serving", addresses=[each.getsockname() for each in listening])
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(served.hub.run())
+                for janitor in served.janitors():
+                    tasks.create_task(janitors.run(janitor, served.hub))
+                await _serve(server, listening, served)
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+        finally:
+            await served.hooks.close()
+
+
+async def _serve(server: serving.Server, listening: list[socket.socket], served: api.Api) -> None:
+    """Serve until cancelled.  The server's own task is shielded: it has to end in order, watches first."""
+    serve = asyncio.create_task(server.serve(sockets=listening))
+    try:
+        await asyncio.shield(serve)
+    finally:
+        served.hub.close()
+        server.should_exit = True
+        await serve

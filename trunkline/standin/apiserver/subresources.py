@@ -66,16 +66,19 @@ def _put(obj: Json, path: str, value: Any) -> None:
 def binding(call: Call, body: Json) -> writes.Alter:
     """Bind a pod to the node that a Binding names.
 
-    Raises (when applied):
-        StatusError: 409 when the pod is bound already, 400 when the Binding names no node.
+    Raises:
+        StatusError: 400 when the Binding names no node; when applied, 409 if the pod is bound, is going, or is another one.
     """
+    uid = objects.dig(body, "metadata", "uid")
     node = objects.dig(body, "target", "name", default="")
     if not node or objects.dig(body, "target", "kind", default="Node") != "Node":
         raise statuses.bad_request("a Binding names a target of kind Node")
 
     def change(pod: Json) -> Json:
-        why = ""
-        if pod["metadata"].get("deletionTimestamp"):
+        why, found = "", pod["metadata"].get("uid")
+        if uid and uid != found:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
+        elif pod["metadata"].get("deletionTimestamp"):
             why = f"pod {call.name} is being deleted, cannot be assigned to a host"
         elif pod["spec"].get("nodeName"):
             why = f'pod {call.name} is already assigned to node "{pod["spec"]["nodeName"]}"'
