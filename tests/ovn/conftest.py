@@ -21,8 +21,11 @@ _KINDS = {
     "subnets": model.Subnet,
     "ports": model.Port,
     "routers": model.Router,
+    "qos": model.Qos,
     "router_ports": model.RouterPort,
+    "router_links": model.RouterLink,
     "routes": model.Route,
+    "nats": model.Nat,
 }
 
 
@@ -77,20 +80,25 @@ class Database:
         }
 
     def _plain(self, table: str, row: dict[str, Any]) -> dict[str, Any]:
-        columns = {name: _sorted(row[name]) for name in schema.TABLES[table].columns}
+        columns = {name: self._value(column, row[name]) for name, column in schema.TABLES[table].columns.items()}
         below = {
             column: sorted((self._plain(child, self.rows[child][uuid]) for uuid in row[column]), key=repr)
             for column, child in schema.CHILDREN[table].items()
         }
         return columns | below
 
+    def _value(self, column: schema.Column, value: Any) -> Any:
+        if column.shape is schema.Shape.ROW and value:
+            return next(rows[value]["name"] for rows in self.rows.values() if value in rows)
+        return _sorted(value)
+
     def _do(self, operation: diff.Operation, inserted: dict[ovn.RowKey, str]) -> None:
         match operation:
             case diff.Insert(key, columns):
-                inserted[key] = self.insert(key.table, **columns)
+                inserted[key] = self.insert(key.table, **_referring(columns, inserted))
             case diff.Update(key, uuid, columns, maps):
                 row = self.rows[key.table][uuid]
-                row |= columns
+                row |= _referring(columns, inserted)
                 for name, change in maps.items():
                     row[name] = {k: v for k, v in row[name].items() if k not in change.drop} | change.put
             case diff.Delete(key, uuid, children):
@@ -109,6 +117,15 @@ class Database:
             if shape.parent:
                 alive = set().union(*(row[shape.parent_column] for row in self.rows[shape.parent].values()))
                 self.rows[table] = {uuid: row for uuid, row in self.rows[table].items() if uuid in alive}
+        self._forget_gone()
+
+    def _forget_gone(self) -> None:
+        """Weak references to rows that are gone are emptied, in the same transaction."""
+        alive = set().union(*self.rows.values())
+        for table, shape in schema.TABLES.items():
+            for name in (name for name, column in shape.columns.items() if column.shape is schema.Shape.ROW):
+                for row in self.rows[table].values():
+                    row[name] = row[name] if row[name] in alive else None
 
     def _check(self) -> None:
         for table, rows in self.rows.items():
@@ -118,6 +135,13 @@ class Database:
             for column, below in schema.CHILDREN[table].items():
                 for row in rows.values():
                     assert row[column] <= set(self.rows[below]), f"dangling reference in {table}.{column}"
+
+
+def _referring(columns: schema.Columns, inserted: dict[ovn.RowKey, str]) -> dict[str, Any]:
+    """The columns with uuids in place of the keys of rows that the same plan inserts, in whatever order."""
+    return {
+        name: inserted.get(value, value) if isinstance(value, ovn.RowKey) else value for name, value in columns.items()
+    }
 
 
 def _sorted(value: Any) -> Any:

@@ -61,8 +61,7 @@ def ports(draw: Any, name: str) -> model.Port:
     return model.Port(
         id=name,
         network=draw(st.sampled_from(NETWORKS)),
-        mac=addresses.mac_of(address.ip),
-        addresses=(address,),
+        hosts=(model.Host(addresses.mac_of(address.ip), (address,)),),
         chassis=draw(st.sampled_from(["", "n1", "n2"])),
         source=draw(st.sampled_from(SOURCES)),
     )

@@ -98,7 +98,7 @@ def test_network_that_changes_its_kind_takes_its_ports_and_legs_along(intent_of_
 def test_one_changed_port_among_many_touches_one_row() -> None:
     network = model.Network(id="overlay/n", kind=model.NetworkKind.OVERLAY)
     ports = [
-        model.Port(id=f"p{n}", network=network.id, mac="0a:58:00:00:00:01", addresses=model_address(n))
+        model.Port(id=f"p{n}", network=network.id, hosts=(model.Host("0a:58:00:00:00:01", model_address(n)),))
         for n in range(50)
     ]
     target = ovn.Target()
@@ -125,7 +125,8 @@ def test_cost_of_one_port_does_not_grow_with_the_ports_beside_it() -> None:
     def looks(beside: int) -> int:
         network = model.Network(id="overlay/n", kind=model.NetworkKind.OVERLAY)
         subnet = model.Subnet(id="s", network=network.id, prefix=ip_network("10.0.0.0/24"))
-        make = functools.partial(model.Port, network=network.id, mac="0a:58:00:00:00:01", addresses=model_address(1))
+        host = model.Host("0a:58:00:00:00:01", model_address(1))
+        make = functools.partial(model.Port, network=network.id, hosts=(host,))
         target = ovn.Target()
         target.apply([network, subnet, *(make(id=f"p{n}") for n in range(beside))])
         target._context._objects = objects = Counting(target._context._objects)

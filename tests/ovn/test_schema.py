@@ -46,10 +46,13 @@ def shapes(kind: Any) -> set[Shape]:
     if isinstance(kind, str):
         kind = {"key": kind}
     if "value" in kind:
-        return {Shape.MAP}
+        return {Shape.NUMBERS if _base(kind["value"]) == "integer" else Shape.MAP}
     if kind.get("max", 1) == "unlimited":
         return {Shape.SET}
     if kind.get("min", 1) == 0:
-        return {Shape.OPTIONAL}
-    base = kind["key"] if isinstance(kind["key"], str) else kind["key"]["type"]
-    return {Shape.TEXT} if base == "string" else {Shape.NUMBER}
+        return {Shape.ROW if _base(kind["key"]) == "uuid" else Shape.OPTIONAL}
+    return {Shape.TEXT} if _base(kind["key"]) == "string" else {Shape.NUMBER}
+
+
+def _base(kind: Any) -> str:
+    return kind if isinstance(kind, str) else kind["type"]

@@ -23,8 +23,7 @@ def pod(number: int, **changes: Any) -> model.Port:
     port = model.Port(
         id=f"shop/web-{number}/0000000{number}",
         network=VLAN.id,
-        mac=addresses.mac_of(address.ip),
-        addresses=(address,),
+        hosts=(model.Host(addresses.mac_of(address.ip), (address,)),),
         chassis="n1",
     )
     return msgspec.structs.replace(port, **changes)

@@ -34,8 +34,8 @@ TRUNK = model.Network(id="vlan/trunk/19/172.16.19.0-24", kind=model.NetworkKind.
 
 def port(name: str, network: str, address: str, node: str) -> model.Port:
     interface = ip_interface(address)
-    mac = addresses.mac_of(interface.ip)
-    return model.Port(id=name, network=network, mac=mac, addresses=(interface,), chassis=node)
+    host = model.Host(addresses.mac_of(interface.ip), (interface,))
+    return model.Port(id=name, network=network, hosts=(host,), chassis=node)
 
 
 def overlay(number: int) -> list[model.Object]:
@@ -207,8 +207,9 @@ def plug(lab: Lab, wanted: model.Port, gateway: str = "") -> str:
     lab.namespace(place)
     node_end = f"v-{place}"
     lab.cable((place, "eth0"), (wanted.chassis, node_end))
-    lab.inside(place, "ip", "link", "set", "eth0", "address", wanted.mac, "mtu", "1500")
-    lab.inside(place, "ip", "address", "add", str(wanted.addresses[0]), "dev", "eth0")
+    (host,) = wanted.hosts
+    lab.inside(place, "ip", "link", "set", "eth0", "address", host.mac, "mtu", "1500")
+    lab.inside(place, "ip", "address", "add", str(host.addresses[0]), "dev", "eth0")
     if gateway:
         lab.inside(place, "ip", "route", "add", "default", "via", gateway)
     iface = f"external_ids:iface-id={wanted.id}"

@@ -71,11 +71,13 @@ def port(decision: Decision, world: World) -> model.Port | None:
     if not decision.leases:
         return None
     pod = decision.pod
+    host = model.Host(
+        addresses.mac_of(decision.leases[0].address), tuple(_interface(lease, world) for lease in decision.leases)
+    )
     return model.Port(
         id=pod.port,
         network=decision.leases[0].network,
-        mac=addresses.mac_of(decision.leases[0].address),
-        addresses=tuple(_interface(lease, world) for lease in decision.leases),
+        hosts=(host,),
         chassis=pod.node,
         source=pod.source,
     )

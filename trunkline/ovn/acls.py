@@ -27,7 +27,7 @@ def stateless_localnet(leg: model.RouterPort, context: Context) -> Iterator[Draf
     It follows from the leg, not from the network, so that adding a leg changes no row of the network; a second
     leg's pair says the same again and does no harm.
     """
-    network = context.network(leg.network)
+    network = context.find(model.Network, leg.network)
     if network is None or network.kind is not model.NetworkKind.VLAN:
         return
     localnet = names.localnet_port(network.id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from trunkline.intent import model
 from trunkline.kit.addresses import IPAddress, IPNetwork
@@ -17,6 +18,8 @@ from trunkline.ovn import identity
 from trunkline.ovn.identity import ObjectKey
 
 DEFAULT_OWNER = "cluster"
+
+_O = TypeVar("_O", bound=model.Object)
 
 
 class Context:
@@ -27,7 +30,8 @@ class Context:
         self._objects: dict[ObjectKey, model.Object] = {}
         # By kind, because a network may have ten thousand ports and two subnets.
         self._dependants: dict[ObjectKey, dict[str, set[ObjectKey]]] = defaultdict(lambda: defaultdict(set))
-        self._legs: dict[tuple[str, IPNetwork], set[ObjectKey]] = defaultdict(set)
+        self._tagged: dict[tuple[str, int], set[ObjectKey]] = defaultdict(set)
+        self._connected: dict[tuple[str, IPNetwork], set[ObjectKey]] = defaultdict(set)
         self._lengths: dict[str, set[int]] = defaultdict(set)
         for item in objects:
             self.put(item)
@@ -39,8 +43,10 @@ class Context:
         self._objects[key] = item
         for needed in _needs(item):
             self._dependants[needed][key.kind].add(key)
-        for place in _connected(item):
-            self._legs[place].add(key)
+        for tag in _tags(item):
+            self._tagged[tag].add(key)
+        for place in _places(item):
+            self._connected[place].add(key)
             self._lengths[place[0]].add(place[1].prefixlen)
         return affected | self._affected(key)
 
@@ -50,38 +56,39 @@ class Context:
         item = self._objects.pop(key, None)
         for needed in _needs(item) if item else ():
             self._dependants[needed][key.kind].discard(key)
-        for place in _connected(item) if item else ():
-            self._legs[place].discard(key)
+        for tag in _tags(item) if item else ():
+            self._tagged[tag].discard(key)
+        for place in _places(item) if item else ():
+            self._connected[place].discard(key)
         return affected
 
     def get(self, key: ObjectKey) -> model.Object | None:
         """The object of that key."""
         return self._objects.get(key)
 
-    def network(self, network: str) -> model.Network | None:
-        """The network of that id."""
-        found = self._objects.get(_network(network))
-        return found if isinstance(found, model.Network) else None
-
-    def router(self, router: str) -> model.Router | None:
-        """The router of that id."""
-        found = self._objects.get(_router(router))
-        return found if isinstance(found, model.Router) else None
+    def find(self, kind: type[_O], object_id: str) -> _O | None:
+        """The object of that kind and id."""
+        found = self._objects.get(_key(kind, object_id))
+        return found if isinstance(found, kind) else None
 
     def subnets(self, network: str) -> list[model.Subnet]:
         """The subnets of a network, by id."""
-        found = [self._objects[key] for key in sorted(self._of_kind(_network(network), model.Subnet))]
+        found = [self._objects[key] for key in sorted(self._of_kind(_key(model.Network, network), model.Subnet))]
         return [item for item in found if isinstance(item, model.Subnet)]
 
-    def legs_towards(self, router: str, address: IPAddress) -> Iterator[model.RouterPort]:
-        """The legs of a router whose prefixes hold the address; costs the same however many legs there are."""
-        for length in self._lengths[router]:
+    def same_tag(self, port: model.Port) -> list[str]:
+        """The ids of other ports that stand for the same tag of the same parent, sorted."""
+        return sorted({key.id for tag in _tags(port) for key in self._tagged.get(tag, ())} - {port.id})
+
+    def connections_towards(self, router: str, address: IPAddress) -> Iterator[model.RouterPort | model.RouterLink]:
+        """The legs and links of a router whose prefixes hold the address; costs the same however many there are."""
+        for length in self._lengths.get(router, ()):
             if length <= address.max_prefixlen:
                 prefix = ipaddress.ip_network((address, length), strict=False)
-                for key in self._legs.get((router, prefix), ()):
-                    leg = self._objects[key]
-                    assert isinstance(leg, model.RouterPort)
-                    yield leg
+                for key in self._connected.get((router, prefix), ()):
+                    connection = self._objects[key]
+                    assert isinstance(connection, model.RouterPort | model.RouterLink)
+                    yield connection
 
     def objects(self) -> tuple[model.Object, ...]:
         """Every object, in the order in which they were added."""
@@ -100,41 +107,59 @@ class Context:
         return affected
 
     def _followers(self, key: ObjectKey) -> set[ObjectKey]:
-        """Who looks at this object: those that name it, ports of a subnet's network, routes of a leg's router."""
-        item = self._objects.get(key)
+        """Who looks at this object: those that name it, and those that judge themselves by what is there beside them."""
         followers = set().union(*self._dependants[key].values()) if key in self._dependants else set()
-        if isinstance(item, model.Subnet):
-            followers |= self._of_kind(_network(item.network), model.Port)
-        if isinstance(item, model.RouterPort):
-            followers |= self._of_kind(_router(item.router), model.Route)
+        match self._objects.get(key):
+            case model.Subnet(network=network):
+                followers |= self._of_kind(_key(model.Network, network), model.Port)
+            case model.RouterPort(router=router):
+                followers |= self._of_kind(_key(model.Router, router), model.Route)
+            case model.RouterLink(ends=ends):
+                for end in ends:
+                    followers |= self._of_kind(_key(model.Router, end.router), model.Route)
+            case model.Port() as port:
+                followers |= {_key(model.Port, other) for other in self.same_tag(port)}
         return followers
 
     def _of_kind(self, key: ObjectKey, kind: type[model.Object]) -> set[ObjectKey]:
         return self._dependants[key][kind.__name__] if key in self._dependants else set()
 
 
-def _network(network: str) -> ObjectKey:
-    return ObjectKey(model.Network.__name__, network)
-
-
-def _router(router: str) -> ObjectKey:
-    return ObjectKey(model.Router.__name__, router)
+def _key(kind: type[_O], object_id: str) -> ObjectKey:
+    return ObjectKey(kind.__name__, object_id)
 
 
 def _needs(item: model.Object) -> tuple[ObjectKey, ...]:
     """The objects that this one names."""
     match item:
-        case model.Port() | model.Subnet():
-            return (_network(item.network),)
+        case model.Subnet():
+            return (_key(model.Network, item.network),)
+        case model.Port():
+            parent = (_key(model.Port, item.parent),) if item.parent else ()
+            return (_key(model.Network, item.network), *parent)
+        case model.Qos():
+            return (_key(model.Port, item.port),)
         case model.RouterPort():
-            return (_network(item.network), _router(item.router))
+            return (_key(model.Network, item.network), _key(model.Router, item.router))
+        case model.RouterLink():
+            return tuple(_key(model.Router, end.router) for end in item.ends)
         case model.Route():
-            return (_router(item.router),)
+            return (_key(model.Router, item.router),)
+        case model.Nat():
+            return (_key(model.RouterPort, item.gateway),)
     return ()
 
 
-def _connected(item: model.Object) -> tuple[tuple[str, IPNetwork], ...]:
-    """The prefixes that a leg connects its router to."""
-    if not isinstance(item, model.RouterPort):
-        return ()
-    return tuple((item.router, address.network) for address in item.addresses)
+def _tags(item: model.Object) -> tuple[tuple[str, int], ...]:
+    """The parent and the tag of a nested port."""
+    return ((item.parent, item.tag),) if isinstance(item, model.Port) and item.parent else ()
+
+
+def _places(item: model.Object) -> tuple[tuple[str, IPNetwork], ...]:
+    """The prefixes that a leg or a link connects routers to."""
+    match item:
+        case model.RouterPort():
+            return tuple((item.router, address.network) for address in item.addresses)
+        case model.RouterLink():
+            return tuple((end.router, address.network) for end in item.ends for address in end.addresses)
+    return ()

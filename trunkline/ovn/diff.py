@@ -62,12 +62,15 @@ class Attach(msgspec.Struct, frozen=True):
 class MapChange(msgspec.Struct, frozen=True):
     """What becomes of our keys in a map column."""
 
-    put: Mapping[str, str]
+    put: Mapping[str, str | int]
     drop: frozenset[str]
 
 
 class Update(msgspec.Struct, frozen=True):
-    """Change columns of a row: whole values in `columns`, single keys in `maps`."""
+    """Change columns of a row: whole values in `columns`, single keys in `maps`.
+
+    Here and in an `Insert` the value of a column that refers to a row is a `Ref`.
+    """
 
     key: RowKey
     uuid: RowUuid
@@ -141,31 +144,51 @@ class _Planner:
 
     def _home(self, wanted: DesiredRow) -> RowUuid | None:
         """The row that is there and in which the wanted one should live."""
-        return next(iter(self._observed.carriers(wanted.parent)), None) if wanted.parent else None
+        return self._found(wanted.parent) if wanted.parent else None
 
     def _add(self, wanted: DesiredRow) -> None:
-        if wanted.key in self._insert or self._name_is_taken(wanted):
+        if wanted.key in self._insert or self._name_is_taken(wanted) or self._lacks(wanted):
             return
-        self._insert[wanted.key] = Insert(wanted.key, _complete(wanted))
+        self._insert[wanted.key] = Insert(wanted.key, _complete(wanted.key, self._resolved(wanted)))
         if wanted.parent:
             self._place(wanted, wanted.key)
 
+    def _lacks(self, wanted: DesiredRow) -> bool:
+        """Whether a row that this one lives in or refers to can neither be found nor inserted."""
+        for needed in _needs(wanted):
+            if self._found(needed) is None:
+                self._add(self._desired[needed])
+                if needed not in self._insert:
+                    self._problems[wanted.key] = self._problems[needed]
+                    return True
+        return False
+
+    def _found(self, key: RowKey) -> RowUuid | None:
+        """The row that is there and carries the key."""
+        return next(iter(self._observed.carriers(key)), None)
+
+    def _resolved(self, wanted: DesiredRow) -> schema.Columns:
+        """The row's columns, with uuids in place of the keys of rows that are there."""
+        return {
+            name: self._found(value) or value if isinstance(value, RowKey) else value
+            for name, value in wanted.columns.items()
+        }
+
     def _place(self, wanted: DesiredRow, row: Ref) -> None:
-        """Attach a row to its parent, which is inserted first if it is not there."""
+        """Attach a row to its parent, which is there or inserted by the same plan."""
         assert wanted.parent
         table = schema.TABLES[wanted.key.table]
-        home: Ref | None = self._home(wanted)
-        if home is None:
-            self._add(self._desired[wanted.parent])
-            home = wanted.parent
+        home = self._home(wanted) or wanted.parent
         self._attach[table.parent, home, table.parent_column].append(row)
 
     def _correct(self, wanted: DesiredRow, uuid: RowUuid) -> None:
         """Bring a row that is there in line: its place and its columns."""
+        if self._lacks(wanted):
+            return
         row = self._observed.row(wanted.key.table, uuid)
         if wanted.parent:
             self._move(wanted, uuid)
-        columns, maps = _changes(wanted, row)
+        columns, maps = _changes(wanted.key, self._resolved(wanted), row)
         if columns or maps:
             self._update.append(Update(wanted.key, uuid, columns, maps))
 
@@ -212,17 +235,23 @@ class _Planner:
         return True
 
 
-def _complete(wanted: DesiredRow) -> schema.Columns:
+def _needs(wanted: DesiredRow) -> list[RowKey]:
+    """The rows that must be there so that this one can be."""
+    referred = [value for value in wanted.columns.values() if isinstance(value, RowKey)]
+    return [wanted.parent, *referred] if wanted.parent else referred
+
+
+def _complete(key: RowKey, wanted: schema.Columns) -> schema.Columns:
     """The columns to insert: what differs from the column's default."""
-    shapes = schema.TABLES[wanted.key.table].columns
-    return {name: value for name, value in wanted.columns.items() if value != shapes[name].default}
+    shapes = schema.TABLES[key.table].columns
+    return {name: value for name, value in wanted.items() if value != shapes[name].default}
 
 
-def _changes(wanted: DesiredRow, row: Row) -> tuple[schema.Columns, Mapping[str, MapChange]]:
+def _changes(key: RowKey, wanted: schema.Columns, row: Row) -> tuple[schema.Columns, Mapping[str, MapChange]]:
     columns: dict[str, schema.Value] = {}
     maps: dict[str, MapChange] = {}
-    for name, column in schema.TABLES[wanted.key.table].columns.items():
-        want, have = wanted.columns.get(name, column.default), row.columns.get(name, column.default)
+    for name, column in schema.TABLES[key.table].columns.items():
+        want, have = wanted.get(name, column.default), row.columns.get(name, column.default)
         if isinstance(want, Mapping) and isinstance(have, Mapping):
             change = _map_change(want, have, column.ours)
             if change.put or change.drop:
@@ -232,6 +261,6 @@ def _changes(wanted: DesiredRow, row: Row) -> tuple[schema.Columns, Mapping[str,
     return columns, maps
 
 
-def _map_change(want: Mapping[str, str], have: Mapping[str, str], ours: frozenset[str]) -> MapChange:
+def _map_change(want: Mapping[str, str | int], have: Mapping[str, str | int], ours: frozenset[str]) -> MapChange:
     put = {key: value for key, value in want.items() if have.get(key) != value}
     return MapChange(put, frozenset(key for key in ours if key in have and key not in want))

@@ -2,7 +2,8 @@
 
 Switch ports and router ports share one name space (the southbound `Port_Binding.logical_port`).  A pod's port is named
 exactly as its intent id, because the node's `iface-id` must equal it.  The ports that we add ourselves have a prefix with
-a colon, which neither namespaces nor node names can contain, so that they never meet a pod's.
+a colon, which neither namespaces nor node names can contain, so that they never meet a pod's.  Where two ids stand in one
+name, the bar between them is a character that no id has.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ def localnet_port(network: str) -> str:
 def router_port(leg: str) -> str:
     """The router's end of a router leg."""
     return f"router:{leg}"
+
+
+def link_port(link: str, router: str) -> str:
+    """A router's end of a link to another router."""
+    return f"link:{link}|{router}"
+
+
+def gateway_chassis(leg: str, chassis: str) -> str:
+    """A machine's candidacy for a gateway."""
+    return f"{router_port(leg)}|{chassis}"
 
 
 def peer_port(leg: str) -> str:

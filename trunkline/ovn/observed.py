@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from trunkline.ovn import identity, schema
 from trunkline.ovn.context import DEFAULT_OWNER
@@ -126,8 +126,12 @@ class Observed:
         return keys
 
     def _keys_of(self, table: str, uuids: frozenset[RowUuid]) -> set[RowKey]:
-        found = (self._rows[table].get(uuid) for uuid in uuids)
-        return {row.key for row in found if row and row.key}
+        """The keys of rows and of all that lives in them: where a row stands decides whether they are ours."""
+        found = [row for uuid in uuids if (row := self._rows[table].get(uuid))]
+        keys = {row.key for row in found if row.key}
+        for column, below in schema.CHILDREN[table].items():
+            keys |= self._keys_of(below, frozenset().union(*(row.children[column] for row in found)))
+        return keys
 
 
 def _children(row: Row | None, column: str) -> frozenset[RowUuid]:
@@ -140,5 +144,5 @@ def _discard(index: dict[_K, set[RowUuid]], key: _K, uuid: RowUuid) -> None:
         del index[key]
 
 
-def _text_map(value: schema.Value) -> Mapping[str, str]:
+def _text_map(value: schema.Value) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}

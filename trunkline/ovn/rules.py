@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from trunkline.intent import model
-from trunkline.ovn import acls, routers, schema, switches
+from trunkline.ovn import acls, gateways, qos, routers, schema, switches
 from trunkline.ovn.context import Context
 from trunkline.ovn.rows import Draft
 
@@ -34,13 +34,18 @@ RULES = (
     Rule(model.Network, schema.SWITCH, switches.switch),
     Rule(model.Network, schema.SWITCH_PORT, switches.localnet_port, "localnet", "a VLAN network"),
     Rule(model.Port, schema.SWITCH_PORT, switches.port),
+    Rule(model.Qos, schema.QOS, qos.qos),
     Rule(model.Router, schema.ROUTER, routers.router),
     Rule(model.RouterPort, schema.ROUTER_PORT, routers.leg),
     Rule(model.RouterPort, schema.SWITCH_PORT, routers.peer, "peer"),
     Rule(model.RouterPort, schema.POLICY, routers.connected, "the prefix"),
     Rule(model.RouterPort, schema.ACL, acls.stateless_localnet, "the direction", "on a VLAN network"),
+    Rule(model.RouterPort, schema.GATEWAY_CHASSIS, gateways.candidates, "the chassis", "with `gateway_chassis`"),
+    Rule(model.RouterLink, schema.ROUTER_PORT, routers.link_ports, "the router"),
+    Rule(model.RouterLink, schema.POLICY, routers.link_connected, "router|prefix"),
     Rule(model.Route, schema.STATIC_ROUTE, routers.static_route, when="without `source_prefix`"),
     Rule(model.Route, schema.POLICY, routers.source_route, when="with `source_prefix`"),
+    Rule(model.Nat, schema.NAT, gateways.nat),
 )
 
 WITHOUT_ROWS = {

@@ -8,6 +8,10 @@
     OPTIONAL   str | int | None       None
     SET        frozenset of str       empty
     MAP        dict of str to str     empty
+    NUMBERS    dict of str to int     empty
+    ROW        a row of a table       None
+
+The desired value of a ROW is the key of another desired row, the observed one its uuid.
 
 Columns that are not listed are not read, not compared and not written: `tag`, `up` and `dynamic_addresses` are
 northd's, the rest is open to other people.  Of a map only the keys in `ours` are; the others are left as they are.
@@ -21,10 +25,11 @@ from enum import Enum
 import msgspec
 
 from trunkline.ovn import identity
+from trunkline.ovn.identity import RowKey
 
 DATABASE = "OVN_Northbound"
 
-Value = str | int | None | frozenset[str] | Mapping[str, str]
+Value = str | int | None | frozenset[str] | Mapping[str, str | int] | RowKey
 """A column's value in normal form."""
 
 Columns = Mapping[str, Value]
@@ -38,6 +43,8 @@ class Shape(Enum):
     OPTIONAL = "optional"
     SET = "set"
     MAP = "map"
+    NUMBERS = "numbers"
+    ROW = "row"
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -72,18 +79,33 @@ _DEFAULTS: Mapping[Shape, Value] = {
     Shape.OPTIONAL: None,
     Shape.SET: frozenset(),
     Shape.MAP: {},
+    Shape.NUMBERS: {},
+    Shape.ROW: None,
 }
 
 _TEXT, _NUMBER, _OPTIONAL, _SET = (Column(shape) for shape in (Shape.TEXT, Shape.NUMBER, Shape.OPTIONAL, Shape.SET))
+_ROW = Column(Shape.ROW)
 _MARKS = Column(Shape.MAP, identity.MARKS)
+
+
+def _map(*ours: str) -> Column:
+    return Column(Shape.MAP, frozenset(ours))
+
+
+def _numbers(*ours: str) -> Column:
+    return Column(Shape.NUMBERS, frozenset(ours))
+
 
 SWITCH = "Logical_Switch"
 SWITCH_PORT = "Logical_Switch_Port"
 ACL = "ACL"
+QOS = "QoS"
 ROUTER = "Logical_Router"
 ROUTER_PORT = "Logical_Router_Port"
+GATEWAY_CHASSIS = "Gateway_Chassis"
 STATIC_ROUTE = "Logical_Router_Static_Route"
 POLICY = "Logical_Router_Policy"
+NAT = "NAT"
 
 TABLES: Mapping[str, Table] = {
     SWITCH: Table(columns={"name": _TEXT, "external_ids": _MARKS}),
@@ -96,8 +118,9 @@ TABLES: Mapping[str, Table] = {
             "type": _TEXT,
             "addresses": _SET,
             "port_security": _SET,
+            "parent_name": _OPTIONAL,
             "tag_request": _OPTIONAL,
-            "options": Column(Shape.MAP, frozenset({"network_name", "requested-chassis", "router-port"})),
+            "options": _map("nat-addresses", "network_name", "requested-chassis", "router-port"),
             "external_ids": _MARKS,
         },
     ),
@@ -106,12 +129,37 @@ TABLES: Mapping[str, Table] = {
         parent_column="acls",
         columns={"priority": _NUMBER, "direction": _TEXT, "match": _TEXT, "action": _TEXT, "external_ids": _MARKS},
     ),
+    QOS: Table(
+        parent=SWITCH,
+        parent_column="qos_rules",
+        columns={
+            "priority": _NUMBER,
+            "direction": _TEXT,
+            "match": _TEXT,
+            "action": _numbers("dscp"),
+            "bandwidth": _numbers("burst", "rate"),
+            "external_ids": _MARKS,
+        },
+    ),
     ROUTER: Table(columns={"name": _TEXT, "external_ids": _MARKS}),
     ROUTER_PORT: Table(
         parent=ROUTER,
         parent_column="ports",
         unique_name=True,
-        columns={"name": _TEXT, "mac": _TEXT, "networks": _SET, "external_ids": _MARKS},
+        columns={
+            "name": _TEXT,
+            "mac": _TEXT,
+            "networks": _SET,
+            "peer": _OPTIONAL,
+            "options": _map("redirect-type"),
+            "external_ids": _MARKS,
+        },
+    ),
+    GATEWAY_CHASSIS: Table(
+        parent=ROUTER_PORT,
+        parent_column="gateway_chassis",
+        unique_name=True,
+        columns={"name": _TEXT, "chassis_name": _TEXT, "priority": _NUMBER, "external_ids": _MARKS},
     ),
     STATIC_ROUTE: Table(
         parent=ROUTER,
@@ -122,6 +170,17 @@ TABLES: Mapping[str, Table] = {
         parent=ROUTER,
         parent_column="policies",
         columns={"priority": _NUMBER, "match": _TEXT, "action": _TEXT, "nexthops": _SET, "external_ids": _MARKS},
+    ),
+    NAT: Table(
+        parent=ROUTER,
+        parent_column="nat",
+        columns={
+            "type": _TEXT,
+            "external_ip": _TEXT,
+            "logical_ip": _TEXT,
+            "gateway_port": _ROW,
+            "external_ids": _MARKS,
+        },
     ),
 }
 

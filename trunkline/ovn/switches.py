@@ -43,12 +43,37 @@ def localnet_port(network: model.Network, context: Context) -> Iterator[Draft]:
 
 
 def port(item: model.Port, context: Context) -> Iterator[Draft]:
-    """An endpoint with known addresses, which are also the only ones it may send from, unless it forwards for others."""
-    address = " ".join([item.mac, *(str(interface.ip) for interface in item.addresses)])
+    """An endpoint: the hosts behind it, which alone may send unless it has no guard; nested ones name parent and tag.
+
+    `tag_request` is the tag itself, as for a localnet port; northd copies it.
+    """
     columns: schema.Columns = {
         "name": item.id,
-        "addresses": frozenset({address}),
-        "port_security": frozenset({item.mac if item.forwards else address}),
-        "options": {"requested-chassis": item.chassis} if item.chassis else {},
+        "addresses": _hosts(item.hosts) | ({"unknown"} if item.guard is model.Guard.NONE else set()),
+        "port_security": _GUARDS[item.guard](item.hosts),
+        "parent_name": item.parent or None,
+        "tag_request": item.tag or None,
+        "options": _requested_chassis(item),
     }
     yield Draft(columns, parent=switch_key(item.network))
+
+
+def _hosts(hosts: tuple[model.Host, ...]) -> frozenset[str]:
+    return frozenset(" ".join([host.mac, *(str(interface.ip) for interface in host.addresses)]) for host in hosts)
+
+
+def _macs(hosts: tuple[model.Host, ...]) -> frozenset[str]:
+    return frozenset(host.mac for host in hosts)
+
+
+def _nobody(hosts: tuple[model.Host, ...]) -> frozenset[str]:
+    return frozenset()
+
+
+_GUARDS = {model.Guard.ADDRESSES: _hosts, model.Guard.MACS: _macs, model.Guard.NONE: _nobody}
+
+
+def _requested_chassis(item: model.Port) -> dict[str, str]:
+    """The first machine claims the port, the second gets a copy of its traffic."""
+    machines = [machine for machine in (item.chassis, item.moving_to) if machine]
+    return {"requested-chassis": ",".join(machines)} if machines else {}

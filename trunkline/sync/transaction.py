@@ -42,13 +42,13 @@ def _steps(operation: diff.Operation, names: dict[ovn.RowKey, str]) -> Iterator[
         case diff.Delete(key, uuid):
             yield ovsdb.delete(key.table, _where(uuid, names))
         case diff.Insert(key, columns):
-            yield ovsdb.insert(key.table, columns, names[key])
+            yield ovsdb.insert(key.table, _values(columns, names), names[key])
         case diff.Attach(table, parent, column, children):
             rows = [_row(child, names) for child in children]
             yield ovsdb.mutate(table, _where(parent, names), [(column, "insert", rows)])
         case diff.Update(key, uuid, columns, maps):
             if columns:
-                yield ovsdb.update(key.table, _where(uuid, names), columns)
+                yield ovsdb.update(key.table, _where(uuid, names), _values(columns, names))
             if maps:
                 yield ovsdb.mutate(key.table, _where(uuid, names), list(_map_mutations(operation)))
 
@@ -59,6 +59,10 @@ def _map_mutations(update: diff.Update) -> Iterator[tuple[str, str, object]]:
         yield column, "delete", change.drop | change.put.keys()
         if change.put:
             yield column, "insert", change.put
+
+
+def _values(columns: schema.Columns, names: dict[ovn.RowKey, str]) -> dict[str, object]:
+    return {name: _row(value, names) if isinstance(value, ovn.RowKey) else value for name, value in columns.items()}
 
 
 def _where(ref: diff.Ref, names: dict[ovn.RowKey, str]) -> tuple[ovsdb.operations.Condition, ...]:

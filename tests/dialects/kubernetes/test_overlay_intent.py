@@ -30,7 +30,7 @@ def test_the_node_itself_is_on_its_network_and_only_it_may_claim_that_port():
 
     [port] = [each for each in drawn.objects if isinstance(each, Port)]
     [subnet] = [each for each in drawn.objects if isinstance(each, Subnet)]
-    assert (port.id, port.chassis, str(port.addresses[0])) == ("node/node-1", "node-1", "10.244.1.2/24")
+    assert (port.id, port.chassis, str(port.hosts[0].addresses[0])) == ("node/node-1", "node-1", "10.244.1.2/24")
     assert str(subnet.gateway) == "10.244.1.1"
 
 

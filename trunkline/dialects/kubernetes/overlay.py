@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trunkline.dialects.kubernetes.objects import Node
-from trunkline.intent.model import Network, NetworkKind, Object, Port, Route, Router, RouterPort, Subnet
+from trunkline.intent.model import Guard, Host, Network, NetworkKind, Object, Port, Route, Router, RouterPort, Subnet
 from trunkline.ipam.pools import Pool, PoolSubnet
 from trunkline.ipam.ranges import Range
 from trunkline.kit import problems
@@ -121,10 +121,9 @@ def _node(node: Node, mtu: int) -> tuple[Object, ...]:
         Port(
             id=management_port(node.name),
             network=network,
-            mac=mac_of(own.ip),
-            addresses=(own,),
+            hosts=(Host(mac_of(own.ip), (own,)),),
+            guard=Guard.MACS,
             chassis=node.name,
-            forwards=True,
             source=node.source,
         ),
         Route(
