@@ -176,3 +176,95 @@ async def test_an_immutable_config_map_stays(client: Any, manifests: Any) -> Non
     found = await causes(client, f"{path}/settings", {**manifests.config_map(a="2"), "immutable": True}, "PUT")
 
     assert found == {"data": "Forbidden: field is immutable when `immutable` is set"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "plural", "defaults"),
+    [
+        ("ReplicaSet", "replicasets", {"replicas": 1}),
+        (
+            "StatefulSet",
+            "statefulsets",
+            {
+                "replicas": 1,
+                "podManagementPolicy": "OrderedReady",
+                "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+            },
+        ),
+        (
+            "DaemonSet",
+            "daemonsets",
+            {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}},
+        ),
+    ],
+)
+async def test_workloads_get_their_defaults_and_keep_their_selector(
+    client: Any, manifests: Any, kind: str, plural: str, defaults: Any
+) -> None:
+    path = f"/apis/apps/v1/namespaces/default/{plural}"
+    body = {**manifests.deployment(), "kind": kind}
+
+    made = await client.ok("POST", path, body)
+    moved = manifests.deployment(selector={"matchLabels": {"app": "x"}})
+    moved["spec"]["template"]["metadata"]["labels"] = {"app": "x"}
+    found = await causes(client, f"{path}/web", {**moved, "kind": kind}, "PUT")
+
+    assert {key: made["spec"][key] for key in defaults} == defaults
+    assert found.keys() & {"spec", "spec.selector"}
+
+
+async def test_a_statefulset_scales_but_keeps_its_service(client: Any, manifests: Any) -> None:
+    path = "/apis/apps/v1/namespaces/default/statefulsets"
+    await client.ok("POST", path, {**manifests.deployment(serviceName="db"), "kind": "StatefulSet"})
+
+    assert (await client.patch(f"{path}/web", {"spec": {"replicas": 3}}))["spec"]["replicas"] == 3
+    patch = {"spec": {"serviceName": "other"}}
+    status = await client.refused("PATCH", f"{path}/web", patch, headers=client.patch_type("merge"))
+    assert "updates to statefulset spec for fields other than 'replicas'" in status["message"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "told"),
+    [
+        ({"selector": None}, "spec.selector", "Required value"),
+        ({"selector": {}}, "spec.selector", "empty selector is invalid for deployment"),
+        (
+            {"selector": {"matchExpressions": [{"key": "app", "operator": "In"}]}},
+            "spec.selector.matchExpressions[0].values",
+            "must be specified",
+        ),
+        ({"template": None}, "spec.template", "Required value"),
+        ({"strategy": {"type": "Sometimes"}}, "spec.strategy.type", 'supported values: "Recreate", "RollingUpdate"'),
+        (
+            {"strategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}},
+            "spec.strategy.rollingUpdate",
+            "may not be specified",
+        ),
+        (
+            {"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}},
+            "spec.strategy.rollingUpdate.maxUnavailable",
+            "may not be 0 when `maxSurge` is 0",
+        ),
+    ],
+)
+async def test_a_deployment_that_cannot_roll_out_is_refused(
+    client: Any, manifests: Any, spec: Any, field: str, told: str
+) -> None:
+    assert told in (await causes(client, DEPLOYMENTS, manifests.deployment(**spec)))[field]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "told"),
+    [
+        ({"ports": []}, "spec.ports", "Required value"),
+        ({"ports": [{"port": 80}, {"port": 81}]}, "spec.ports[0].name", "Required value"),
+        ({"ports": [{"port": 80, "name": "a"}, {"port": 80, "name": "b"}]}, "spec.ports[1]", "Duplicate value"),
+        ({"ports": [{"port": 0}]}, "spec.ports[0].port", "must be between 1 and 65535, inclusive"),
+        ({"type": "Magic"}, "spec.type", "Unsupported value"),
+        ({"type": "ExternalName"}, "spec.externalName", "Required value"),
+    ],
+)
+async def test_a_service_that_cannot_work_is_refused(
+    client: Any, manifests: Any, spec: Any, field: str, told: str
+) -> None:
+    assert told in (await causes(client, SERVICES, manifests.service(**spec)))[field]

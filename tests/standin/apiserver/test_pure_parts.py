@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.standin.apiserver import discovery, names, objects, resources, selectors
+from trunkline.standin.apiserver import discovery, names, objects, resources, selectors, watching
 from trunkline.standin.apiserver.protobuf import decode as protobuf
 from trunkline.standin.apiserver.schema import constraints, models, structural
 from trunkline.standin.apiserver.tables import ages, jsonpath, pods
@@ -272,3 +272,18 @@ def test_depth_is_measured_without_recursion() -> None:
 
     assert objects.depth_exceeds(deep, 100)
     assert not objects.depth_exceeds([[1]], 2)
+
+
+async def test_a_watcher_that_does_not_keep_up_is_cut_off_with_what_it_has() -> None:
+    class Nobody:
+        def forget(self, _: Any) -> None:
+            return None
+
+    watcher = watching.Watcher(Nobody(), "/registry/")  # type: ignore[arg-type]
+    for number in range(watching.QUEUE + 10):
+        watcher.offer(watching.Change(number, "/registry/core/pods/a/b", None, None))
+    found = await watcher.next(1.0)
+
+    assert found is not None
+    assert [change.revision for change in found] == list(range(watching.QUEUE - 1))
+    assert await watcher.next(1.0) is None
