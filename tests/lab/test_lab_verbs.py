@@ -55,11 +55,28 @@ def test_an_unknown_host_is_answered_with_the_nearest_one(up: Program) -> None:
 
 
 @pytest.mark.lab
-def test_a_switch_asks_for_a_port_and_names_them(up: Program) -> None:
-    said = up.run("capture", "s1", code=2)
+def test_a_host_with_several_links_asks_for_one_and_names_them(up: Program) -> None:
+    said = up.run("capture", "r1", code=2)
 
-    assert "left" in said
-    assert "r1-red" in said
+    assert "interfaces are red, blue" in said
+
+
+@pytest.mark.lab
+def test_a_switch_shows_all_its_trunks_each_line_with_its_port(program: Program) -> None:
+    text = program.topology.read_text()
+    program.topology.write_text(text.replace("s2: {trunks: [s1]}", "s2: {trunks: [s1]}\n  s3: {trunks: [s1]}"))
+    program.run("up", program.topology)
+    sending = subprocess.Popen(
+        program.command("exec", "left", "--", "ping", "-i", "0.2", "-c", "40", "10.20.0.2"),
+        env=program.environment,
+        stdout=subprocess.DEVNULL,
+    )
+
+    seen = program.run("capture", "s1", "--filter", "icmp", "--count", "2").splitlines()
+
+    sending.kill()
+    sending.wait()
+    assert all(line.startswith("s2: ") and "vlan 20" in line for line in seen), seen
 
 
 @pytest.mark.lab

@@ -39,9 +39,10 @@ def test_every_topology_of_the_repository_is_sound_and_called_like_its_file(file
 def test_bare_metal_is_the_documents_picture() -> None:
     drawn = reading.load(LABS / "bare-metal.yaml")
 
-    trunk = layout.port_of(drawn, "node-01", "eth0")
+    ports = {port.name: port for port in layout.ports(drawn, "tor")}
+    trunk = ports["node-01-eth0"]
     assert (trunk.untagged, trunk.tagged) == (1, (19, 20))
-    second = layout.port_of(drawn, "node-01", "eth1")
+    second = ports["node-01-eth1"]
     assert (second.untagged, second.tagged) == (None, (19, 20))
     assert {link.address for link in drawn.routers["gateway"].links.values()} >= {
         IPv4Address("172.16.19.254"),

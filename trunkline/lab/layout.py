@@ -62,18 +62,6 @@ def interfaces(drawn: Topology, host: str) -> tuple[Interface, ...]:
     return tuple(end for end in nears if isinstance(end, Interface) and end.host == host)
 
 
-def port_of(drawn: Topology, host: str, interface: str) -> Port:
-    """The switch port that a machine's interface is plugged into.
-
-    Raises:
-        KeyError: the machine has no such interface.
-    """
-    for cable in cables(drawn):
-        if isinstance(cable.near, Interface) and (cable.near.host, cable.near.name) == (host, interface):
-            return cable.far
-    raise KeyError(f"{host}/{interface}")
-
-
 def _host_cables(drawn: Topology) -> list[Cable]:
     found = []
     for name, host in drawn.machines().items():

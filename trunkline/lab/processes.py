@@ -24,6 +24,9 @@ from trunkline.lab.state import MARKER, Lab
 FAILED = problems.register("TRK-0614", "A program of the lab could not be started.")
 NOT_READY = problems.register("TRK-0615", "A program of the lab did not become ready in time.")
 
+_UNIT = "TRUNKLINE_UNIT"
+"""Environment variable that says which unit a process is: a pid file's number may be another process by now."""
+
 _RECORD_AND_EXEC = 'echo $$ >"$0" && exec "$@"'
 _ROUNDS = 50
 """chosen: killing is repeated while processes fork, 50 times 20 ms."""
@@ -60,7 +63,7 @@ def running(lab: Lab, host: str, name: str) -> int | None:
         pid = int(pid_file(lab, host, name).read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return pid if _marked(pid, lab.id) and not _zombie(pid) else None
+    return pid if _carries(pid, {MARKER: lab.id, _UNIT: f"{host}/{name}"}) and not _zombie(pid) else None
 
 
 async def ensure(lab: Lab, unit: Unit, *, fds: tuple[int, ...] = ()) -> bool:
@@ -85,7 +88,7 @@ def _spawn(lab: Lab, unit: Unit, argv: list[str], fds: tuple[int, ...]) -> subpr
     with log_file(lab, unit.host, unit.name).open("ab") as log:
         return subprocess.Popen(
             argv,
-            env={**lab.environment(), **unit.environment},
+            env={**lab.environment(), **unit.environment, _UNIT: f"{unit.host}/{unit.name}"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -140,13 +143,6 @@ def owned(lab: Lab) -> set[int]:
     return {pid for pid in _pids() if ours(pid)}
 
 
-async def stop(lab: Lab, host: str, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-    """Signal one unit's process, if it runs."""
-    pid = running(lab, host, name)
-    if pid is not None:
-        _signal(pid, lambda found: running(lab, host, name) == found, number)
-
-
 async def kill_all(lab: Lab) -> int:
     """Kill everything that is this lab's, and wait until it is gone; answers how many there were.
 
@@ -169,7 +165,9 @@ async def kill_all(lab: Lab) -> int:
 def _ownership(lab: Lab) -> Callable[[int], bool]:
     inodes = {namespaces.inode(name) for name in namespaces.matching(lab.prefix)} - {None}
     spared = set(_ancestry(os.getpid()))
-    return lambda pid: pid not in spared and not _zombie(pid) and (_marked(pid, lab.id) or _netns(pid) in inodes)
+    return lambda pid: (
+        pid not in spared and not _zombie(pid) and (_carries(pid, {MARKER: lab.id}) or _netns(pid) in inodes)
+    )
 
 
 def in_namespaces(names: list[str]) -> set[int]:
@@ -196,11 +194,13 @@ def _pids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
 
-def _marked(pid: int, lab_id: str) -> bool:
+def _carries(pid: int, variables: Mapping[str, str]) -> bool:
+    """Whether the process was started with these environment variables."""
     try:
-        return f"{MARKER}={lab_id}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        found = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
+    return all(f"{key}={value}".encode() in found for key, value in variables.items())
 
 
 def _netns(pid: int) -> int | None:

@@ -108,17 +108,12 @@ async def start_kubelet(lab: Lab, drawn: Topology, authority: Authority, name: s
         node=name,
         kubeconfig=str(_kubeconfig(lab, drawn, authority, name, credentials.kubelet(authority, name), "kubelet")),
         internal_ip=address,
-        state_dir=str(kubelet_state(lab, name)),
+        state_dir=f"{home}/kubelet",
         netns_prefix=lab.pod_prefix,
         cni_conf_dir=f"{home}/cni/net.d",
         cni_bin_dir=f"{home}/cni/bin",
     )
     await processes.ensure(lab, _program(lab, name, "kubelet", config, "standin", "kubelet"))
-
-
-def kubelet_state(lab: Lab, node: str) -> Path:
-    """Where a node's kubelet remembers its pods."""
-    return lab.home(node) / "kubelet"
 
 
 def _program(lab: Lab, host: str, name: str, config: msgspec.Struct, *words: str) -> Unit:
