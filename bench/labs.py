@@ -21,10 +21,17 @@ class Lab:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def call(self, verb: str, *words: str) -> str:
-        """Run `trunkline lab VERB --name NAME WORDS`; what it printed."""
+    def call(self, verb: str, *words: str, fine: tuple[int, ...] = (0,)) -> str:
+        """Run `trunkline lab VERB --name NAME WORDS`; what it printed.
+
+        Raises:
+            RuntimeError: it ended with none of the exit codes that are `fine`.
+        """
         command = [TRUNKLINE, "lab", verb, "--name", self.name, *words]
-        return subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout
+        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode not in fine:
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     @property
     def environment(self) -> dict[str, str]:
@@ -35,7 +42,7 @@ class Lab:
     @property
     def status(self) -> dict[str, Any]:
         """What `lab status` knows."""
-        found: dict[str, Any] = json.loads(self.call("status", "-o", "json"))
+        found: dict[str, Any] = json.loads(self.call("status", "-o", "json", fine=(0, 1)))  # 1: something is down
         return found
 
     @property
