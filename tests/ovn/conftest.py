@@ -9,11 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from hypothesis import settings
 
 from trunkline import ovn
 from trunkline.intent import model
 from trunkline.kit import addresses
 from trunkline.ovn import diff, schema
+
+# How long an example takes says more about the machine's other work than about ours.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 GOLDEN = Path(__file__).parent / "golden"
 _KINDS = {

@@ -15,6 +15,9 @@ from trunkline.ovn import identity
 
 NETWORKS = ("overlay/a", "overlay/b", "vlan/trunk/19/x")
 ROUTERS = ("r1", "r2")
+LEGS = ("l1", "l2")
+PORTS = ("p1", "p2")
+NESTED = ("n1", "n2", "n3")
 INTERFACES = tuple(ipaddress.ip_interface(f"10.{n}.0.{host}/24") for n in range(3) for host in (1, 2))
 SOURCES = (model.Source(""), model.Source("Pod", "shop", "web-0"))
 
@@ -27,43 +30,100 @@ def networks(draw: Any, name: str) -> model.Network:
     return model.Network(id=name, kind=model.NetworkKind.OVERLAY, source=draw(st.sampled_from(SOURCES)))
 
 
+def routers(name: str) -> Any:
+    return st.just(model.Router(id=name))
+
+
 @st.composite
 def intents(draw: Any) -> model.Intent:
-    chosen: list[model.Object] = [draw(networks(name)) for name in draw(st.sets(st.sampled_from(NETWORKS)))]
-    chosen += [model.Router(id=name) for name in draw(st.sets(st.sampled_from(ROUTERS)))]
-    chosen += [draw(legs(name)) for name in draw(st.sets(st.sampled_from(["l1", "l2"])))]
-    chosen += [draw(routes(name)) for name in draw(st.sets(st.sampled_from(["t1", "t2"])))]
-    chosen += [draw(ports(name)) for name in draw(st.sets(st.sampled_from(["p1", "p2", "p3"])))]
-    chosen += [draw(subnets(name)) for name in draw(st.sets(st.sampled_from(["s1"])))]
+    chosen: list[model.Object] = []
+    for names, make in WORLD.items():
+        chosen += [draw(make(name)) for name in draw(st.sets(st.sampled_from(names)))]
     return model.Intent.of(chosen)
+
+
+def hosts(address: ipaddress.IPv4Interface) -> tuple[model.Host, ...]:
+    return (model.Host(addresses.mac_of(address.ip), (address,)),)
 
 
 @st.composite
 def legs(draw: Any, name: str) -> model.RouterPort:
-    router, network = draw(st.sampled_from(ROUTERS)), draw(st.sampled_from(NETWORKS))
     address = draw(st.sampled_from(INTERFACES))
-    mac = addresses.mac_of(address.ip)
-    return model.RouterPort(id=name, router=router, network=network, mac=mac, addresses=(address,))
+    return model.RouterPort(
+        id=name,
+        router=draw(st.sampled_from(ROUTERS)),
+        network=draw(st.sampled_from(NETWORKS)),
+        mac=addresses.mac_of(address.ip),
+        addresses=(address,),
+        gateway_chassis=draw(st.sampled_from([(), ("n1",), ("n1", "n2"), ("n2", "n1")])),
+        redirect=draw(st.sampled_from(model.Redirect)),
+    )
+
+
+@st.composite
+def links(draw: Any, name: str) -> model.RouterLink:
+    ends = [
+        model.LinkEnd(draw(st.sampled_from(ROUTERS)), addresses.mac_of(address.ip), (address,))
+        for address in (draw(st.sampled_from(INTERFACES)), draw(st.sampled_from(INTERFACES)))
+    ]
+    return model.RouterLink(id=name, ends=(ends[0], ends[1]))
 
 
 @st.composite
 def routes(draw: Any, name: str) -> model.Route:
-    prefix, hop = ipaddress.ip_network("0.0.0.0/0"), draw(st.sampled_from(INTERFACES)).ip
-    source = draw(st.sampled_from([None, ipaddress.ip_network("10.0.0.0/24")]))
+    hop = draw(st.sampled_from([None, *INTERFACES]))
     return model.Route(
-        id=name, router=draw(st.sampled_from(ROUTERS)), prefix=prefix, next_hop=hop, source_prefix=source
+        id=name,
+        router=draw(st.sampled_from(ROUTERS)),
+        prefix=ipaddress.ip_network("0.0.0.0/0"),
+        next_hop=hop and hop.ip,
+        source_prefix=draw(st.sampled_from([None, ipaddress.ip_network("10.0.0.0/24")])),
+    )
+
+
+@st.composite
+def nats(draw: Any, name: str) -> model.Nat:
+    return model.Nat(
+        id=name,
+        gateway=draw(st.sampled_from(LEGS)),
+        kind=draw(st.sampled_from(model.NatKind)),
+        external=draw(st.sampled_from(INTERFACES)).ip,
+        internal=ipaddress.ip_network(draw(st.sampled_from(["10.0.0.0/24", "10.0.0.9/32"]))),
     )
 
 
 @st.composite
 def ports(draw: Any, name: str) -> model.Port:
-    address = draw(st.sampled_from(INTERFACES))
     return model.Port(
         id=name,
         network=draw(st.sampled_from(NETWORKS)),
-        hosts=(model.Host(addresses.mac_of(address.ip), (address,)),),
+        hosts=hosts(draw(st.sampled_from(INTERFACES))),
+        guard=draw(st.sampled_from(model.Guard)),
         chassis=draw(st.sampled_from(["", "n1", "n2"])),
+        moving_to=draw(st.sampled_from(["", "n1"])),
         source=draw(st.sampled_from(SOURCES)),
+    )
+
+
+@st.composite
+def nested_ports(draw: Any, name: str) -> model.Port:
+    return model.Port(
+        id=name,
+        network=draw(st.sampled_from(NETWORKS)),
+        guard=model.Guard.NONE,
+        parent=draw(st.sampled_from([*PORTS, *NESTED])),
+        tag=draw(st.sampled_from([0, 5, 6])),
+    )
+
+
+@st.composite
+def limits(draw: Any, name: str) -> model.Qos:
+    return model.Qos(
+        id=name,
+        port=draw(st.sampled_from([*PORTS, *NESTED])),
+        direction=draw(st.sampled_from(model.Direction)),
+        rate=draw(st.sampled_from([0, 1000])),
+        dscp=draw(st.sampled_from([None, 46])),
     )
 
 
@@ -72,6 +132,20 @@ def subnets(draw: Any, name: str) -> model.Subnet:
     return model.Subnet(
         id=name, network=draw(st.sampled_from(NETWORKS)), prefix=draw(st.sampled_from(INTERFACES)).network
     )
+
+
+WORLD: dict[tuple[str, ...], Any] = {
+    NETWORKS: networks,
+    ROUTERS: routers,
+    LEGS: legs,
+    ("k1",): links,
+    ("t1", "t2"): routes,
+    ("x1", "x2"): nats,
+    PORTS: ports,
+    NESTED: nested_ports,
+    ("q1", "q2"): limits,
+    ("s1",): subnets,
+}
 
 
 def brought_to(database: Any, intent: model.Intent) -> Any:

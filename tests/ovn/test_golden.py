@@ -37,6 +37,8 @@ def _row(row: ovn.DesiredRow) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, ovn.RowKey):
+        return str(value)
     if isinstance(value, frozenset):
         return sorted(value)
     return dict(value) if isinstance(value, dict) else value

@@ -17,6 +17,9 @@ CASES = (
     "router-leg-on-a-vlan",
     "node-egress-by-source-route",
     "address-outside-its-subnet",  # has the overlay's pod on another network
+    "tier-1-on-a-tier-0",
+    "translations-at-two-gateways",
+    "limits-of-ports",
 )
 
 
@@ -89,6 +92,21 @@ def test_touched_keys_are_enough_to_undo_what_a_stranger_did(
     assert database.contents() == before
 
 
+def test_what_lives_in_a_row_that_somebody_took_is_looked_at_as_well(intent_of_case: Any, new_database: Any) -> None:
+    database, follower = new_database(), Follower()
+    realise(database, intent_of_case("tier-1-on-a-tier-0"))
+    follower.look(database)
+    gateways = {key for key in follower.observed.keys() if key.table == "Gateway_Chassis"}  # noqa: SIM118
+    uplink = next(uuid for uuid, row in database.rows["Logical_Router_Port"].items() if row["gateway_chassis"])
+
+    for router in database.rows["Logical_Router"].values():
+        router["ports"].discard(uplink)
+    database.insert("Logical_Router", name="theirs", ports={uplink})
+
+    assert gateways
+    assert gateways <= follower.look(database)
+
+
 def meddle(database: Any, data: Any) -> None:
     """Delete, move, empty or change some row, as somebody with ovn-nbctl could."""
     places = sorted((table, uuid) for table, rows in database.rows.items() for uuid in rows)
@@ -108,6 +126,6 @@ def meddle(database: Any, data: Any) -> None:
         case "emptied" | "moved":
             row |= {column: set() for column in schema.CHILDREN[table]}
         case "changed":
-            column = next(name for name in ("name", "match", "nexthop") if name in row)
+            column = next(name for name in ("name", "match", "nexthop", "external_ip") if name in row)
             row[column] = f"changed-{uuid}"
     database.collect()

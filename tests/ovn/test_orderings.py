@@ -25,6 +25,9 @@ SEQUENCES = {
     "pods-come-and-a-node-dies": ["pods-on-a-vlan", "overlay-of-two-nodes", "node-egress-by-source-route"],
     "the-broken-is-repaired": ["missing-references", "refused-objects", "overlay-of-two-nodes"],
     "families": ["untagged-network", "dual-stack", "overlay-of-two-nodes", "dual-stack"],
+    "containers-come-and-get-limits": ["unguarded-and-moving", "containers-behind-tags", "limits-of-ports"],
+    "tiers": ["tier-1-on-a-tier-0", "translations-at-two-gateways", "refused-fabric-objects", "tier-1-on-a-tier-0"],
+    "gateways-change": ["router-of-vlans-alone", "refused-fabric-objects", "translations-at-two-gateways"],
     "vlan-gets-a-router": ["pods-on-a-vlan", "router-leg-on-a-vlan", "address-outside-its-subnet"],
 }
 

@@ -192,6 +192,76 @@ def test_plan_for_one_key_inserts_the_parent_that_is_missing(new_database: Any, 
     assert len(database.rows["Logical_Switch"]) == len(database.rows["Logical_Switch_Port"]) == 1
 
 
+def test_plan_for_one_key_inserts_the_row_that_it_refers_to(new_database: Any, intent_of_case: Any) -> None:
+    database, rows = new_database(), ovn.compile_rows(intent_of_case("translations-at-two-gateways")).rows
+    key = ovn.RowKey("NAT", "Nat", "one-pod")
+
+    database.apply(ovn.plan(rows, database.observed(), [key]))
+
+    (nat,) = database.rows["NAT"].values()
+    assert database.rows["Logical_Router_Port"][nat["gateway_port"]]["name"] == "router:up/320"
+    assert ovn.plan(rows, database.observed(), [key]) == ovn.Plan()
+
+
+def test_reference_that_somebody_emptied_or_turned_elsewhere_is_put_right(
+    new_database: Any, intent_of_case: Any
+) -> None:
+    database, intent = new_database(), intent_of_case("translations-at-two-gateways")
+    database.apply(replan(database, intent))
+    first, second = (row for row in database.rows["NAT"].values() if row["type"] == "snat")
+    before = database.contents()
+
+    first["gateway_port"], second["gateway_port"] = None, first["gateway_port"]
+    database.apply(replan(database, intent))
+
+    assert database.contents() == before
+
+
+def test_rows_that_need_one_whose_name_a_stranger_holds_wait_for_it_with_the_same_problem(
+    new_database: Any, intent_of_case: Any
+) -> None:
+    database, intent = new_database(), intent_of_case("translations-at-two-gateways")
+    theirs = database.insert("Logical_Router_Port", name="router:up/320")
+    database.insert("Logical_Router", uuid="theirs", ports={theirs})
+
+    plan = replan(database, intent)
+    database.apply(plan)
+
+    assert {problem.code for problem in plan.problems.values()} == {diff.NAME_TAKEN}
+    assert {key.id for key in plan.problems} == {"up/320", "one-pod", "floating"}
+    assert {row["type"] for row in database.rows["NAT"].values()} == {"snat", "dnat"}
+
+    del database.rows["Logical_Router"]["theirs"], database.rows["Logical_Router_Port"][theirs]
+    database.apply(replan(database, intent))
+
+    assert len(database.rows["NAT"]) == len(intent.nats)
+
+
+def test_machine_that_becomes_a_gateways_last_candidate_changes_no_row_of_the_others(
+    new_database: Any, intent_of_case: Any
+) -> None:
+    database, intent = new_database(), intent_of_case("tier-1-on-a-tier-0")
+    database.apply(replan(database, intent))
+    uplink = intent.router_ports["infra/tier-0s/t0/up"]
+    three = msgspec.structs.replace(uplink, gateway_chassis=(*uplink.gateway_chassis, "edge3"))
+
+    plan = replan(database, model.Intent.of([*intent.objects(), three]))
+
+    assert [type(operation) for operation in plan.operations] == [diff.Insert, diff.Attach]
+
+
+def test_vif_that_moves_between_machines_changes_one_key_and_its_nested_ports_nothing(
+    new_database: Any, intent_of_case: Any
+) -> None:
+    database, intent = new_database(), intent_of_case("containers-behind-tags")
+    database.apply(replan(database, intent))
+    moving = msgspec.structs.replace(intent.ports["vif-a"], chassis="node1", moving_to="node2")
+
+    (operation,) = replan(database, model.Intent.of([*intent.objects(), moving])).operations
+
+    assert operation.maps == {"options": diff.MapChange({"requested-chassis": "node1,node2"}, frozenset())}
+
+
 def test_ten_thousand_rows_do_not_matter_to_the_plan_for_one_key(intent: Any) -> None:
     class Counting(dict[Any, Any]):
         looks = 0

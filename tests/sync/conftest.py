@@ -13,7 +13,7 @@ import pytest
 from trunkline.adapters import ovsdb
 from trunkline.sync.northbound import Northbound
 
-Writing = Callable[[], AbstractAsyncContextManager[Northbound]]
+Writing = Callable[..., AbstractAsyncContextManager[Northbound]]
 
 
 class CountingClient(ovsdb.Client):
@@ -39,14 +39,14 @@ def transactions() -> list[list[ovsdb.Operation]]:
 
 @pytest.fixture
 def writing(ovn_central: Any, transactions: list[list[ovsdb.Operation]]) -> Writing:
-    """Start a writer; leaving the context kills it between any two of its steps."""
+    """Start a writer of an owner's rows; leaving the context kills it between any two of its steps."""
 
     @contextlib.asynccontextmanager
-    async def started() -> AsyncIterator[Northbound]:
+    async def started(owner: str = "cluster") -> AsyncIterator[Northbound]:
         client = CountingClient(ovn_central.remote("nb"), "OVN_Northbound", connect_timeout=10)
         client.transactions = transactions
         async with client:
-            northbound = Northbound(client)
+            northbound = Northbound(client, owner)
             await northbound.start()
             task = asyncio.create_task(northbound.run())
             try:

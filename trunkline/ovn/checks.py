@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
 
 from trunkline.intent import model
 from trunkline.kit import problems
@@ -31,7 +32,9 @@ BAD_LINK = problems.register("TRK-0415", "A link's ends do not fit together.")
 NO_GATEWAY = problems.register(
     "TRK-0416", "A gateway has the same machine twice, or a leg that is no gateway is used as one."
 )
-BAD_NAT = problems.register("TRK-0417", "A translation needs a single host's address where it has a prefix.")
+BAD_NAT = problems.register(
+    "TRK-0417", "A translation has a prefix where a host's address is needed, or changes nothing."
+)
 BAD_QOS = problems.register("TRK-0418", "A limit or a mark is outside of what OVN can do, or there is neither.")
 
 HIGHEST_VLAN = 4094
@@ -221,6 +224,9 @@ def _translation(nat: model.Nat, context: Context) -> Iterator[Problem]:
         yield _problem(nat, NO_GATEWAY, "gateway", nat.gateway, "a leg with gateway_chassis is needed")
     if nat.kind is not model.NatKind.SNAT and nat.internal.num_addresses > 1:
         yield _problem(nat, BAD_NAT, "internal", str(nat.internal), f"{nat.kind.value} needs one host's address")
+    # A connection that is translated to what it is already can abort ovs-vswitchd before 3.1.3.
+    if nat.internal == ip_network(nat.external):
+        yield _problem(nat, BAD_NAT, "internal", str(nat.internal), "another address than `external` is needed")
     yield from _families(nat, [nat.external, nat.internal])
 
 
