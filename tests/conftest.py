@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -98,14 +99,28 @@ def _listens(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-@pytest.fixture
-def ovn_central() -> Iterator[Central]:
+@contextlib.contextmanager
+def central() -> Iterator[Central]:
+    """Both databases for as long as the block runs."""
     # Not tmp_path: a Unix socket's path may have 107 bytes.
     home = Path(tempfile.mkdtemp(prefix="trunkline-central-"))
-    central = Central(home)
+    made = Central(home)
     try:
-        yield central
+        yield made
     finally:
-        central.stop()
+        made.stop()
         if "TRUNKLINE_KEEP" not in os.environ:
             shutil.rmtree(home)
+
+
+@pytest.fixture
+def ovn_central() -> Iterator[Central]:
+    with central() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ovn_central_of_module() -> Iterator[Central]:
+    """One for all tests of a file, where what stands on it is dear."""
+    with central() as made:
+        yield made
