@@ -12,11 +12,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SDK = os.environ.get("TRUNKLINE_VCF_NSX_PYTHON") or str(ROOT / ".tools" / "vcf-nsx" / "bin" / "python")
+NSXLIB = os.environ.get("TRUNKLINE_NSXLIB_PYTHON") or str(ROOT / ".tools" / "nsxlib" / "bin" / "python")
+BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""Variables that would make the clients trust something else than what they are told to."""
 
 
 async def run(*argv: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *argv,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name not in BUNDLES},
     )
     out, errors = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, errors.decode()[-3000:]
@@ -41,6 +47,22 @@ async def test_the_official_sdk_walks_through_every_path_family(served):
         "route": 1,
         "project": f"/orgs/default/projects/blue{path}",
         "search": [1, "1"],
+    }
+
+
+@pytest.mark.skipif(not Path(NSXLIB).exists(), reason="no interpreter with vmware-nsxlib (.tools/nsxlib)")
+async def test_nsxlib_initialises_and_keeps_segments_gateways_and_routes(served):
+    walk = Path(__file__).with_name("sdk") / "nsxlib_walk.py"
+    address = served.url.removeprefix("https://")
+    seen = json.loads((await run(NSXLIB, str(walk), address, served.authority, served.password)).splitlines()[-1])
+    assert seen == {
+        "version": "4.2.1.0.0.24304122",
+        "advertised": ["TIER1_STATIC_ROUTES", "TIER1_CONNECTED"],
+        "segment": ["/infra/tier-1s/t1", "changed", "DOWN", [{"scope": "a", "tag": "b"}]],
+        "found": ["web"],
+        "route": [{"ip_address": "10.0.0.9", "admin_distance": 1}],
+        "attached": ["NsxSegemntWithVM", 503040],
+        "gone": 600,
     }
 
 

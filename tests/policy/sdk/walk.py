@@ -21,7 +21,6 @@ from vmware.vapi.stdlib.client.factories import StubConfigurationFactory
 url, authority, password = sys.argv[1:]
 session = requests.Session()
 session.verify = authority
-session.trust_env = False  # a proxy or bundle of the machine is none of the test's business
 connector = get_requests_connector(session=session, msg_protocol="rest", url=url)
 connector.set_security_context(create_user_password_security_context("admin", password))
 config = StubConfigurationFactory.new_std_configuration(connector)
