@@ -1,4 +1,4 @@
-"""The node agent, from settings to a node that container runtimes may call."""
+"""The node agent, from settings to a node that container runtimes may call, or to a hypervisor."""
 
 from __future__ import annotations
 
@@ -8,30 +8,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import prometheus_client
 import structlog
 
-from trunkline.adapters import ovsdb
 from trunkline.adapters.kube import resources
 from trunkline.adapters.kube.client import Kube
 from trunkline.adapters.kube.informer import Informer
-from trunkline.adapters.netlink import datapath, monitor
-from trunkline.adapters.ovs import rows, switch
+from trunkline.adapters.netlink import datapath
+from trunkline.adapters.ovs import switch
 from trunkline.adapters.ovs.switch import Switch
-from trunkline.agent import install, management
+from trunkline.agent import install, keeper
 from trunkline.agent.attachments import AttachmentSource, KubeAttachments
 from trunkline.agent.guard import Guard
-from trunkline.agent.management import Management
-from trunkline.agent.node import Node
+from trunkline.agent.keeper import Keeper
 from trunkline.agent.ports import Ports
 from trunkline.agent.server import Server
 from trunkline.agent.settings import Settings
-from trunkline.agent.uplinks import Uplinks
-from trunkline.kit import problems
-
-_RETRY_SECONDS = 1.0
-"""How long to wait before a step that failed is tried again; chosen."""
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +34,9 @@ async def run(settings: Settings) -> None:
     Raises:
         IntentError: the settings cannot be used.
     """
+    if settings.role == "hypervisor":
+        await keep(settings)
+        return
     async with Kube.connect(settings.kubeconfig, field_manager="trunkline-agent") as kube:
         pods = Informer(kube, resources.PODS, field_selector=f"spec.nodeName={settings.node}")
         nodes = Informer(kube, resources.NODES, field_selector=f"metadata.name={settings.node}")
@@ -50,7 +45,66 @@ async def run(settings: Settings) -> None:
 
 
 async def serve(settings: Settings, source: AttachmentSource) -> None:
-    """Serve until cancelled, with pods' attachments from `source`."""
+    """Keep a node in shape and serve its runtimes until cancelled, with pods' attachments from `source`."""
+    async with _keeper(settings) as (kept, node_switch, kind):
+        await Agent(settings, source, node_switch, kept, kind).run()
+
+
+async def keep(settings: Settings) -> None:
+    """Keep a hypervisor in shape until cancelled; who plugs machines into its integration bridge is not our business."""
+    async with _keeper(settings) as (kept, _, _):
+        with kept.watch():
+            await kept.bring_up()
+            _log.info("ready", hypervisor=settings.node)
+            await kept.keep()
+
+
+async def restore(settings: Settings) -> None:
+    """Give the node's network cards back what they wore before they went into bridges."""
+    async with switch.connect(settings.ovs) as node_switch:
+        await node_switch.set_external_ids({}, absent=["ovn-bridge-mappings"])
+        await keeper.uplinks_of(settings, node_switch, _datapath(settings)).restore()
+
+
+class Agent:
+    """The CNI server of a node that is kept in shape."""
+
+    def __init__(
+        self, settings: Settings, source: AttachmentSource, node_switch: Switch, kept: Keeper, kind: str
+    ) -> None:
+        self._settings = settings
+        self._keeper = kept
+        self._source = source
+        self._ports = Ports(
+            node_switch,
+            source,
+            bridge=settings.integration_bridge,
+            checksum_offload=kind != "netdev",
+            timeout=settings.attach_timeout,
+            not_ready=lambda: kept.not_ready,
+        )
+
+    async def run(self) -> None:
+        """Bring the node up, let runtimes in, keep the node in shape; until cancelled."""
+        server = Server(Path(self._settings.cni_socket), self._ports)
+        install.install_program(Path(self._settings.cni_bin_dir))
+        with self._keeper.watch():
+            await self._keeper.bring_up()
+            await server.start()
+            install.write_configuration(Path(self._settings.cni_conf_dir), self._settings.cni_socket)
+            _log.info("ready", node=self._settings.node)
+            async with _background(self._follow_node(), self._ports.collect_orphans()):
+                await self._keeper.keep()
+
+    async def _follow_node(self) -> None:
+        async for note in self._source.of_node():
+            self._keeper.management.wanted = note
+            self._keeper.again()
+
+
+@asynccontextmanager
+async def _keeper(settings: Settings) -> AsyncIterator[tuple[Keeper, Switch, str]]:
+    """The keeper of this machine, its switch and the kind of its datapath; the guard is on while the context lasts."""
     if settings.metrics:
         address, _, port = settings.metrics.rpartition(":")
         prometheus_client.start_http_server(int(port), address)
@@ -58,94 +112,13 @@ async def serve(settings: Settings, source: AttachmentSource) -> None:
         kind = _datapath(settings)
         guard = Guard(node_switch) if kind == "netdev" else None
         async with _background(*([guard.run()] if guard else [])):
-            await Agent(settings, source, node_switch, guard, kind).run()
-
-
-async def restore(settings: Settings) -> None:
-    """Give the node's network cards back what they wore before they went into bridges."""
-    async with switch.connect(settings.ovs) as node_switch:
-        await node_switch.set_external_ids({}, absent=["ovn-bridge-mappings"])
-        await _uplinks(settings, node_switch, _datapath(settings)).restore()
-
-
-class Agent:
-    """The node's shape, and behind it the CNI server."""
-
-    def __init__(
-        self, settings: Settings, source: AttachmentSource, node_switch: Switch, guard: Guard | None, kind: str
-    ) -> None:
-        self._settings = settings
-        self._switch = node_switch
-        self._uplinks = _uplinks(settings, node_switch, kind)
-        self._management = Management(
-            node_switch, bridge=settings.integration_bridge, checksum_offload=kind != "netdev"
-        )
-        self._node = Node(node_switch, settings, guard, self._uplinks, self._management, kind)
-        self._source = source
-        self._not_ready = "it has just started"
-        self._ports = Ports(
-            node_switch,
-            source,
-            bridge=settings.integration_bridge,
-            checksum_offload=kind != "netdev",
-            timeout=settings.attach_timeout,
-            not_ready=lambda: self._not_ready,
-        )
-
-    async def run(self) -> None:
-        """Bring the node up, let runtimes in, keep the node in shape; until cancelled."""
-        server = Server(Path(self._settings.cni_socket), self._ports)
-        install.install_program(Path(self._settings.cni_bin_dir))
-        changed = asyncio.Event()
-        with self._watch(changed):
-            await self._bring_up()
-            await server.start()
-            install.write_configuration(Path(self._settings.cni_conf_dir), self._settings.cni_socket)
-            _log.info("ready", node=self._settings.node)
-            async with _background(self._follow_node(changed), self._ports.collect_orphans()):
-                while True:
-                    await changed.wait()
-                    changed.clear()
-                    await self._bring_up()
-
-    async def _follow_node(self, changed: asyncio.Event) -> None:
-        async for note in self._source.of_node():
-            self._management.wanted = note
-            changed.set()
-
-    async def _bring_up(self) -> None:
-        while True:
-            try:
-                await self._node.bring_up()
-                self._not_ready = ""
-                return
-            except (problems.RemoteError, TimeoutError) as error:
-                self._not_ready = str(error) or "Open vSwitch does not answer"
-                _log.warning("the node is not in shape", error=self._not_ready)
-                await asyncio.sleep(_RETRY_SECONDS)
-
-    def _watch(self, changed: asyncio.Event) -> monitor.Watch:
-        self._switch.replica.listen(lambda changes: changed.set() if any(map(self._matters, changes)) else None)
-        return monitor.Watch({*self._uplinks.interfaces(), management.INTERFACE}, changed.set)
-
-    def _matters(self, change: ovsdb.Change) -> bool:
-        """Whether the node's shape may be affected; pods coming and going on the integration bridge do not."""
-        match change.old, change.new:
-            case rows.Bridge() as old, rows.Bridge() as new if new.name == self._settings.integration_bridge:
-                return msgspec.structs.replace(old, ports=new.ports) != new
-            case (rows.Bridge() | rows.OpenVSwitch(), _) | (_, rows.Bridge() | rows.OpenVSwitch()):
-                return True
-        return False
+            yield Keeper(settings, node_switch, guard, kind), node_switch, kind
 
 
 def _datapath(settings: Settings) -> str:
     if settings.datapath_type != "auto":
         return settings.datapath_type
     return "system" if datapath.kernel_has_one() else "netdev"
-
-
-def _uplinks(settings: Settings, node_switch: Switch, kind: str) -> Uplinks:
-    return Uplinks(node_switch, settings.uplinks, datapath=kind, state=Path(settings.state_dir))
 
 
 @asynccontextmanager

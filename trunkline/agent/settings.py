@@ -25,12 +25,15 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything the agent is told.
 
+    In the role "hypervisor" there is no Kubernetes, and nobody is served: the agent keeps the machine's Open vSwitch as OVN
+    needs it, and that is all.
     `node` is the Kubernetes Node's name and the OVN chassis name.  `attach_timeout` is in seconds and bounds one CNI ADD.
     `metrics` is an address to serve metrics on ("127.0.0.1:9479"; empty: none).
     """
 
     node: str
-    kubeconfig: str
+    role: Literal["node", "hypervisor"] = "node"
+    kubeconfig: str = ""
     ovs: str = "unix:/run/openvswitch/db.sock"
     ovn_remote: str
     encap_type: str = "geneve"
