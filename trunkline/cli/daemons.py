@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -88,12 +89,16 @@ def controller(path: Path) -> None:
 
 @click.command()
 @_config
-def policy(path: Path) -> None:
+@click.option("--listen-fd", "listen_fds", type=int, multiple=True, help="An inherited listening socket to serve, too.")
+def policy(path: Path, listen_fds: tuple[int, ...]) -> None:
     """Run the fabric's NSX-Policy-compatible manager."""
     from trunkline.policy import main as program
+    from trunkline.policy import serving
     from trunkline.policy.settings import Settings
 
-    _run(program.run(_load(path, Settings)))
+    loaded = _load(path, Settings)
+    inherited = [socket.socket(fileno=number) for number in listen_fds]
+    _run(program.run(loaded, sockets=[serving.listening(loaded.listen), *inherited]))
 
 
 @click.group()
