@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import ssl
@@ -44,6 +45,8 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
             gate = Gate(accounts, session_timeout=settings.session_timeout)
             manager = Manager(store, settings, gate, audit, Nobody())
             await manager.prepare()
+            # What is loaded now mostly stays: without this every full collection walks all of it, 100 ms at 60,000 objects.
+            gc.freeze()
             await _serve(manager, accounts, settings, listening)
         finally:
             audit.close()
