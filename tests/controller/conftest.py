@@ -36,6 +36,7 @@ class Cluster:
         self.central = Central(home)
         self._home = home
         self.controller: subprocess.Popen[bytes] | None = None
+        self.further_settings = ""
 
     def start(self) -> None:
         self.api.start()
@@ -58,7 +59,7 @@ class Cluster:
         (self._home / "controller.toml").write_text(
             f'kubeconfig = "{kubeconfig}"\nstore = "{self.store}"\nnorthbound = "{self.central.remote("nb")}"\n'
             'cluster_cidr = "10.244.0.0/16"\nservice_cidr = "10.96.0.0/12"\n'
-            f'webhook_listen = "127.0.0.1:{port}"\nwebhook_url = "https://127.0.0.1:{port}"\n'
+            f'webhook_listen = "127.0.0.1:{port}"\nwebhook_url = "https://127.0.0.1:{port}"\n' + self.further_settings
         )
         program = [sys.executable, "-m", "trunkline.cli.main", "controller", f"--config={self._home}/controller.toml"]
         with (self._home / "controller.log").open("ab") as log:

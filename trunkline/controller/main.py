@@ -12,6 +12,8 @@ from trunkline.adapters.kube.informer import Change
 from trunkline.controller import certificates, publishing, registration, webhooks
 from trunkline.controller.inbox import Inbox
 from trunkline.controller.reconcile import Reconciler
+from trunkline.controller.segments.board import Board
+from trunkline.controller.segments.loop import Segments
 from trunkline.controller.settings import Settings
 from trunkline.controller.world import World
 from trunkline.kit import clock, problems
@@ -26,8 +28,10 @@ async def run(settings: Settings) -> None:
     """Control the cluster until cancelled.
 
     Raises:
+        IntentError: the settings contradict themselves.
         RemoteError: the databases are gone for good, or another controller has taken over.
     """
+    policy_api = settings.policy_api.checked() if settings.policy_api else None
     world = World(settings.physical_network)
     async with (
         Kube.connect(settings.kubeconfig, field_manager=publishing.COMPONENT) as kube,
@@ -38,18 +42,25 @@ async def run(settings: Settings) -> None:
         await store.lead()
         northbound, outbox = Northbound(client), Outbox()
         await northbound.start()
-        reconciler = Reconciler(settings, world, store, northbound, kube, outbox)
+        board = Board()
+        further = board.conditions if policy_api else publishing.nothing_further
+        reconciler = Reconciler(settings, world, store, northbound, kube, outbox, further)
 
         certificate, key = certificates.self_signed(settings.webhook_url, clock.now())
         app = webhooks.application(settings, world, lambda: reconciler.ledger)
         group.create_task(webhooks.serve(app, settings.webhook_listen, certificates.server_context(certificate, key)))
         await _until_reached(lambda: registration.register(kube, url=settings.webhook_url, ca=certificate))
 
-        inbox = Inbox()
-        await _follow(group, kube, world, inbox)
+        inbox, pools_changed = Inbox(), asyncio.Event()
+        await _follow(group, kube, world, inbox, pools_changed)
         group.create_task(northbound.run())
         group.create_task(outbox.run())
         group.create_task(reconciler.run(inbox))
+        if policy_api:
+            segments = Segments(
+                policy_api, world, reconciler.publisher, board, pools_changed, lambda: reconciler.networks_in_use
+            )
+            group.create_task(segments.run())
 
 
 async def _until_reached(call: Callable[[], Awaitable[None]]) -> None:
@@ -61,7 +72,9 @@ async def _until_reached(call: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _follow(group: asyncio.TaskGroup, kube: Kube, world: World, inbox: Inbox) -> None:
+async def _follow(
+    group: asyncio.TaskGroup, kube: Kube, world: World, inbox: Inbox, pools_changed: asyncio.Event
+) -> None:
     """Begin to follow every kind; return when the world holds everything that is there now."""
 
     def pods(changes: Iterable[Change]) -> None:
@@ -75,7 +88,9 @@ async def _follow(group: asyncio.TaskGroup, kube: Kube, world: World, inbox: Inb
         inbox.work.nodes |= world.nodes.take(changes)
 
     def pools(changes: Iterable[Change]) -> None:
-        inbox.work.pools |= world.pools.take(changes)
+        if changed := world.pools.take(changes):
+            inbox.work.pools |= changed
+            pools_changed.set()
 
     def stateful_sets(changes: Iterable[Change]) -> None:
         inbox.work.stateful_sets |= world.stateful_sets.take(changes)

@@ -6,7 +6,7 @@ written is computed when it is written: the status of a pool that changed a hund
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from trunkline.adapters.kube import Kube, errors, resources
@@ -14,6 +14,7 @@ from trunkline.adapters.kube.resources import Resource
 from trunkline.controller.ledger import Ledger
 from trunkline.controller.world import World
 from trunkline.dialects.antrea import status
+from trunkline.dialects.antrea.ippools import IPPool
 from trunkline.intent import attachment
 from trunkline.kit import clock
 from trunkline.sync.outbox import Outbox
@@ -21,15 +22,31 @@ from trunkline.sync.outbox import Outbox
 COMPONENT = "trunkline-controller"
 IP_POOLS = resources.resource("crd.antrea.io", "v1beta1", "ippools", "IPPool", namespaced=False)
 
+Further = Callable[[IPPool, Mapping[str, Any]], Iterable[status.Condition]]
+"""Answers a pool's conditions that do not follow from its leases; handed the pool and its present status."""
+
+
+def nothing_further(pool: IPPool, previous: Mapping[str, Any]) -> Iterable[status.Condition]:
+    """No conditions beyond those of the leases."""
+    return ()
+
 
 class Publisher:
     """Writes to the Kubernetes API what was decided."""
 
-    def __init__(self, kube: Kube, outbox: Outbox, world: World, ledger: Callable[[], Ledger]) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        outbox: Outbox,
+        world: World,
+        ledger: Callable[[], Ledger],
+        further: Further = nothing_further,
+    ) -> None:
         self._kube = kube
         self._outbox = outbox
         self._world = world
         self._ledger = ledger
+        self._further = further
 
     def pod_note(self, key: str, note: attachment.Attachment) -> None:
         """Leave the note on the Pod, unless it is there."""
@@ -52,7 +69,8 @@ class Publisher:
                 return
             before = raw.get("status") or {}
             leases = self._ledger().book.of_pool(name)
-            wanted = status.status(pool, leases, previous=before, now=clock.now())
+            further = self._further(pool, before)
+            wanted = status.status(pool, leases, previous=before, now=clock.now(), further=further)
             if wanted != before:
                 body = {"metadata": {"uid": raw["metadata"]["uid"]}, "status": wanted}
                 await _unless_gone(self._kube.patch(IP_POOLS, name, body, subresource="status"))
@@ -61,7 +79,13 @@ class Publisher:
 
     def pod_event(self, key: str, text: status.EventText) -> None:
         """Tell what happened to a Pod."""
-        raw = self._world.pods.raw(key)
+        self._event(f"event/{key}/{text.reason}", self._world.pods.raw(key), text)
+
+    def pool_event(self, name: str, text: status.EventText) -> None:
+        """Tell what happened to a pool."""
+        self._event(f"event/ippool/{name}", self._world.pools.raw(name), text)
+
+    def _event(self, key: str, raw: Any | None, text: status.EventText) -> None:
         if raw is None:
             return
         kind: Literal["Normal", "Warning"] = "Warning" if text.type == "Warning" else "Normal"
@@ -69,7 +93,7 @@ class Publisher:
         async def write() -> None:
             await self._kube.record(raw, reason=text.reason, message=text.message, type=kind, component=COMPONENT)
 
-        self._outbox.put(f"event/{key}/{text.reason}", write)
+        self._outbox.put(key, write)
 
     def _note(
         self, resource: Resource, key: str, current: Callable[[], Any | None], note: attachment.Attachment

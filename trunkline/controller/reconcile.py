@@ -23,7 +23,7 @@ from trunkline.controller import decisions, networks
 from trunkline.controller.decisions import Decision
 from trunkline.controller.inbox import Inbox, Work
 from trunkline.controller.ledger import Contested, Ledger
-from trunkline.controller.publishing import Publisher
+from trunkline.controller.publishing import Further, Publisher, nothing_further
 from trunkline.controller.settings import Settings
 from trunkline.controller.world import World
 from trunkline.dialects.antrea import annotations as pool_annotations
@@ -33,6 +33,7 @@ from trunkline.intent import model
 from trunkline.ipam import release
 from trunkline.ipam.leases import Lease, LeaseChange, Update
 from trunkline.ipam.reserve import reserve
+from trunkline.kit.ids import NetworkId
 from trunkline.sync.northbound import Northbound
 from trunkline.sync.outbox import Outbox
 
@@ -43,13 +44,20 @@ class Reconciler:
     """Keeps claims, northbound rows and notes what the cluster's objects say."""
 
     def __init__(
-        self, settings: Settings, world: World, store: stores.Store, northbound: Northbound, kube: Kube, outbox: Outbox
+        self,
+        settings: Settings,
+        world: World,
+        store: stores.Store,
+        northbound: Northbound,
+        kube: Kube,
+        outbox: Outbox,
+        further: Further = nothing_further,
     ) -> None:
         self._settings = settings
         self._world = world
         self._northbound = northbound
         self.ledger = Ledger(store)
-        self._publisher = Publisher(kube, outbox, world, lambda: self.ledger)
+        self.publisher = Publisher(kube, outbox, world, lambda: self.ledger, further)
         self._networks: dict[tuple[str, str], model.Object] = {}
         self._handled: dict[str, objects.Pod] = {}  # pods whose port is in the northbound rows, by key
         self._waiting: set[str] = set()  # pods that were refused, by key
@@ -86,7 +94,7 @@ class Reconciler:
         await self._give_back(release.orphans(self.ledger.book, living, sets))
         self._tell(decided)
         for name in sorted(self._world.pools.keys()):
-            self._publisher.pool_status(name)
+            self.publisher.pool_status(name)
         for name in sorted(self._world.nodes.keys()):
             self._tell_node(name)
         _log.info("in step", pods=len(self._handled), waiting=len(self._waiting), addresses=len(self.ledger.book))
@@ -107,11 +115,11 @@ class Reconciler:
         freed |= await self._give_back(self._without_pods(gone.values()))
         self._tell(decided)
         for key in gone.keys() - self._world.pods.keys():
-            self._publisher.forget_pod(key)
+            self.publisher.forget_pod(key)
         for name in work.nodes:
             self._tell_node(name)
         for name in work.pools:
-            self._publisher.pool_status(name)
+            self.publisher.pool_status(name)
         if freed and self._waiting:
             await self._round(Work(pods=set(self._waiting)))
 
@@ -155,10 +163,17 @@ class Reconciler:
         if changed or removed:
             await self._northbound.written(self._northbound.apply(changed, removed))
 
+    @property
+    def networks_in_use(self) -> set[NetworkId]:
+        """The networks that addresses are leased on."""
+        return {lease.network for lease in self.ledger.book}
+
     def _desired_networks(self) -> dict[tuple[str, str], model.Object]:
-        in_use = {lease.network for lease in self.ledger.book}
         return networks.desired(
-            self._world, in_use, physical_network=self._settings.physical_network, mtu=self._settings.pod_mtu
+            self._world,
+            self.networks_in_use,
+            physical_network=self._settings.physical_network,
+            mtu=self._settings.pod_mtu,
         )
 
     async def _reserve(self, keys: Iterable[str]) -> None:
@@ -193,27 +208,27 @@ class Reconciler:
         for decision in decided:
             key = _key(decision.pod)
             if (note := decisions.note(decision, self._world, self._settings.pod_mtu)) is not None:
-                self._publisher.pod_note(key, note)
+                self.publisher.pod_note(key, note)
             self._publish_pools(decision.changes)
             for problem in decision.problems:
-                self._publisher.pod_event(key, status.refused(problem))
+                self.publisher.pod_event(key, status.refused(problem))
             if decision.changes:
                 for warning in decision.warnings:
-                    self._publisher.pod_event(key, status.warned(warning))
+                    self.publisher.pod_event(key, status.warned(warning))
                 for lease in decision.leases:
                     if (pool := self._world.pools.get(lease.pool)) is not None:
-                        self._publisher.pod_event(key, status.granted(pool, lease))
+                        self.publisher.pod_event(key, status.granted(pool, lease))
 
     def _tell_node(self, name: str) -> None:
         node = self._world.nodes.get(name)
         note = networks.node_note(node, self._settings.cluster_cidr, self._settings.pod_mtu) if node else None
         if note is not None:
-            self._publisher.node_note(name, note)
+            self.publisher.node_note(name, note)
 
     def _publish_pools(self, changes: Iterable[LeaseChange]) -> None:
         for name in {_lease(change).pool for change in changes}:
             if self._world.pools.get(name) is not None:
-                self._publisher.pool_status(name)
+                self.publisher.pool_status(name)
 
 
 def _key(pod: objects.Pod) -> str:

@@ -6,6 +6,7 @@ import socket
 
 import msgspec
 
+from trunkline.controller.segments.settings import PolicyApi
 from trunkline.kit.addresses import IPNetwork
 
 
@@ -41,3 +42,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     holder: str = socket.gethostname()
     """Who leads, as others see it when they are fenced off."""
+
+    policy_api: PolicyApi | None = None
+    """The policy manager below the node VMs, if VLANs of pools are to become child segments there."""

@@ -1,4 +1,4 @@
-"""An IPPool's status, published from the leases and never read back as truth; and the words of a Pod's Events.
+"""An IPPool's status, published from the leases and never read back as truth; and the words of Events.
 
 `ipAddresses` and `usage` are shaped exactly as Antrea's tools expect them.  `conditions` are in addition; Antrea has none.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,16 +20,33 @@ from trunkline.kit.problems import Problem
 _MOST = 2**63 - 1  # an int64 on the wire; an IPv6 /64 alone has more addresses
 
 
+class Condition(msgspec.Struct, frozen=True):
+    """One condition of a pool, without its time."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+
+
 def status(
-    pool: IPPool, leases: Iterable[Lease], *, previous: Mapping[str, Any] | None, now: datetime
+    pool: IPPool,
+    leases: Iterable[Lease],
+    *,
+    previous: Mapping[str, Any] | None,
+    now: datetime,
+    further: Iterable[Condition] = (),
 ) -> dict[str, Any]:
-    """The pool's status; `previous` is its present one, so that a condition's time moves only with its status."""
+    """The pool's status; `previous` is its present one, so that a condition's time moves only with its status.
+
+    `further` are conditions that do not follow from the pool and its leases.
+    """
     entries = [_entry(lease) for lease in sorted(leases, key=lambda lease: int(lease.address))]
     total = min(capacity(pool.pool), _MOST)
     return {
         "ipAddresses": entries,
         "usage": {"total": total, "used": len(entries)},
-        "conditions": _conditions(pool, total, len(entries), previous or {}, now),
+        "conditions": _dated((*_conditions(pool, total, len(entries)), *further), previous or {}, now),
     }
 
 
@@ -45,32 +62,34 @@ def _entry(lease: Lease) -> dict[str, Any]:
     return {"ipAddress": str(lease.address), "phase": phase, "owner": owner}
 
 
-def _conditions(
-    pool: IPPool, total: int, used: int, previous: Mapping[str, Any], now: datetime
-) -> Sequence[Mapping[str, str]]:
+def conditions(written: Mapping[str, Any]) -> list[Condition]:
+    """The conditions in a status as it was written."""
+    fields = ("type", "status", "reason", "message")
+    return [Condition(*(each.get(field, "") for field in fields)) for each in written.get("conditions") or ()]
+
+
+def _conditions(pool: IPPool, total: int, used: int) -> Sequence[Condition]:
+    full, usage = used >= total, f"{used} of {total} addresses are in use"
+    return (
+        Condition("Ready", "False", "Invalid", "; ".join(map(str, pool.problems)))
+        if pool.problems
+        else Condition("Ready", "True", "Valid", ""),
+        Condition("Exhausted", "True" if full else "False", "NoFreeAddress" if full else "FreeAddresses", usage),
+    )
+
+
+def _dated(found: Iterable[Condition], previous: Mapping[str, Any], now: datetime) -> Sequence[Mapping[str, str]]:
     before = {each.get("type"): each for each in previous.get("conditions") or ()}
-    valid = ("Ready", not pool.problems, "Valid", "Invalid", "; ".join(map(str, pool.problems)))
-    full = ("Exhausted", used >= total, "NoFreeAddress", "FreeAddresses", f"{used} of {total} addresses are in use")
-    return [_condition(before, now, *each) for each in (valid, full)]
-
-
-def _condition(
-    before: Mapping[Any, Any], now: datetime, kind: str, holds: bool, reason: str, otherwise: str, message: str
-) -> Mapping[str, str]:
-    value = "True" if holds else "False"
-    earlier = before.get(kind) or {}
-    since = earlier.get("lastTransitionTime") if earlier.get("status") == value else None
-    return {
-        "type": kind,
-        "status": value,
-        "reason": reason if holds else otherwise,
-        "message": message,
-        "lastTransitionTime": since or rfc3339(now),
-    }
+    dated = []
+    for each in found:
+        earlier = before.get(each.type) or {}
+        since = earlier.get("lastTransitionTime") if earlier.get("status") == each.status else None
+        dated.append({**msgspec.structs.asdict(each), "lastTransitionTime": since or rfc3339(now)})
+    return dated
 
 
 class EventText(msgspec.Struct, frozen=True):
-    """What an Event on a Pod says."""
+    """What an Event on a Pod or an IPPool says."""
 
     type: str
     reason: str
@@ -85,6 +104,11 @@ def refused(problem: Problem) -> EventText:
 def warned(problem: Problem) -> EventText:
     """The pod goes on, but perhaps not as intended."""
     return EventText("Warning", "IPAnnotationIgnored", str(problem))
+
+
+def attached(found: Condition) -> EventText:
+    """How far the pool is attached to the network below the nodes has changed."""
+    return EventText("Normal" if found.status == "True" else "Warning", f"{found.type}{found.reason}", found.message)
 
 
 def granted(pool: IPPool, lease: Lease) -> EventText:

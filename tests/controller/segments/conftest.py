@@ -1,0 +1,143 @@
+"""A cluster whose controller has a policy manager: both programs for real, the manager's network played by one that obeys."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from tests.controller.conftest import IP_POOLS, Cluster, Hand, cluster, hand  # noqa: F401  (fixtures)
+from tests.policy.conftest import Served, database, served  # noqa: F401  (fixtures)
+from tests.standin.conftest import eventually  # noqa: F401  (fixture)
+from trunkline.dialects.nsx.realized import Realisation
+from trunkline.policy import main as policy_main
+
+PARENTS = ("/infra/segments/nodes-a", "/infra/segments/nodes-b")
+MAPS = "segment-connection-binding-maps"
+
+
+class Network:
+    """What the manager believes of its network: everything is realised, except what a test says of a path."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, Realisation] = {}
+
+    def realisation(self, path: str, revision: int) -> Realisation | None:
+        return self.states.get(path, Realisation(state="REALIZED", revision=revision))
+
+
+@pytest.fixture(autouse=True)
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    """In place before `served` starts the manager."""
+    found = Network()
+    monkeypatch.setattr(policy_main, "Nobody", lambda: found)
+    return found
+
+
+class Fabric:
+    """The manager, as its own administrator sees it."""
+
+    def __init__(self, served: Served, http: httpx2.AsyncClient) -> None:
+        self.served, self.http = served, http
+
+    async def get(self, path: str) -> Any | None:
+        answer = await self.http.get(path)
+        return answer.json() if answer.status_code == 200 else None
+
+    async def put(self, path: str, **body: Any) -> Any:
+        answer = await self.http.put(path, content=msgspec.json.encode(body))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def delete(self, path: str) -> None:
+        answer = await self.http.delete(path)
+        assert answer.status_code == 200, answer.text
+
+    async def everything(self) -> dict[str, Any]:
+        """Every segment, port and binding, by path."""
+        answer = await self.http.get("/search/query", params={"query": "resource_type:Segment*", "page_size": "1000"})
+        return {each["path"]: each for each in answer.json()["results"]}
+
+    async def bindings(self) -> dict[str, tuple[str, int]]:
+        """Parent and tag of every binding, by path."""
+        found = await self.everything()
+        return {
+            path: (each["segment_path"], each["vlan_traffic_tag"])
+            for path, each in found.items()
+            if each["resource_type"] == "SegmentConnectionBindingMap"
+        }
+
+    async def children(self) -> set[str]:
+        """Ids of the segments that are nobody's parent in these tests."""
+        found = await self.everything()
+        return {
+            each["id"] for path, each in found.items() if each["resource_type"] == "Segment" and path not in PARENTS
+        }
+
+
+@pytest.fixture
+async def fabric(served: Served) -> AsyncIterator[Fabric]:  # noqa: F811
+    context = ssl.create_default_context(cafile=served.authority)
+    headers = {"Content-Type": "application/json"}
+    base = f"{served.url}/policy/api/v1"
+    auth = ("admin", served.password)
+    async with httpx2.AsyncClient(base_url=base, verify=context, auth=auth, headers=headers, trust_env=False) as http:
+        found = Fabric(served, http)
+        for parent in PARENTS:
+            await found.put(parent)
+        yield found
+
+
+def policy_api(served: Served, parents: tuple[str, ...], **more: str) -> str:  # noqa: F811
+    """The table of the controller's settings."""
+    lines = {"url": served.url, "ca": served.authority, "user": "admin", "cluster": "blue", **more}
+    lines |= {"password_file": str(served.home / "password")}
+    text = "".join(f'{name} = "{value}"\n' for name, value in lines.items())
+    return f"[policy_api]\n{text}parents = {list(parents)}\nreobserve_seconds = 1.0\n"
+
+
+class Joined:
+    """A cluster joined to a fabric."""
+
+    def __init__(self, cluster: Cluster, hand: Hand, fabric: Fabric) -> None:  # noqa: F811
+        self.cluster, self.hand, self.fabric = cluster, hand, fabric
+
+    async def configure(self, *parents: str, **more: str) -> None:
+        """Restart the controller with these parents; return when its webhooks answer."""
+        self.cluster.further_settings = policy_api(self.fabric.served, parents, **more)
+        await self.restart()
+
+    async def restart(self) -> None:
+        """Kill -9 the controller and start another."""
+        steps = self.cluster.log.count("in step")
+        self.cluster.kill_controller()
+        self.cluster.start_controller()
+        async with asyncio.timeout(20):
+            while self.cluster.log.count("in step") == steps:
+                await asyncio.sleep(0.05)  # a log line is not told of
+
+    async def attached(self, name: str) -> tuple[str, str] | None:
+        """Status and reason of the pool's condition."""
+        found = await self.condition(name)
+        return (found["status"], found["reason"]) if found else None
+
+    async def condition(self, name: str) -> Any | None:
+        pool = await self.hand.kube.get(IP_POOLS, name)
+        found = (pool.get("status") or {}).get("conditions") or ()
+        return next((each for each in found if each["type"] == "Attached"), None)
+
+
+@pytest.fixture
+async def joined(cluster: Cluster, hand: Hand, fabric: Fabric) -> AsyncIterator[Joined]:  # noqa: F811
+    """Pools of a test go with it, while the manager's documents are emptied before the next one starts."""
+    found = Joined(cluster, hand, fabric)
+    await found.configure(PARENTS[0])
+    yield found
+    pools, _ = await hand.kube.list(IP_POOLS)
+    for pool in pools:
+        await hand.kube.delete(IP_POOLS, pool["metadata"]["name"])

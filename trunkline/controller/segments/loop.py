@@ -1,0 +1,146 @@
+"""The loop: see what the manager has, plan, carry out, ask what became of it, tell.
+
+Level-triggered: each round starts from what is there.  It runs when pools change, soon again while something is not realised,
+with growing pauses while the manager refuses or is away, and now and then in any case, because the manager tells us nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+
+from trunkline.adapters.nsx import Basic, Bearer, Nsx, Realized, Session, errors, in_file, tls_context
+from trunkline.controller.publishing import Publisher
+from trunkline.controller.segments import carry, observe, plan, routable, verdicts
+from trunkline.controller.segments.board import Board
+from trunkline.controller.segments.documents import Shape
+from trunkline.controller.segments.routable import Wanted
+from trunkline.controller.segments.settings import PolicyApi
+from trunkline.controller.segments.verdicts import Standing
+from trunkline.controller.world import World
+from trunkline.dialects.antrea import status
+from trunkline.dialects.antrea.ippools import IPPool
+from trunkline.dialects.antrea.status import Condition
+from trunkline.kit import problems
+from trunkline.kit.ids import NetworkId
+
+_FIRST_PAUSE = 0.5  # seconds; doubled each time (chosen: a binding is realised within a second)
+_LONGEST_PAUSE = 60.0
+_LOCK_OUT_PAUSE = 60.0  # five wrong logins in fifteen minutes lock a user out, so do not hurry
+
+_log = structlog.get_logger(__name__)
+
+
+def connect(settings: PolicyApi) -> Nsx:
+    """A client for the manager of the settings (checked); no packet is sent yet.
+
+    Raises:
+        IntentError: a TLS file cannot be used.
+    """
+    context = tls_context(settings.ca, settings.certificate, settings.key)
+    match settings.auth:
+        case "basic":
+            return Nsx(settings.url, context, Basic(settings.user, in_file(settings.password_file)))
+        case "session":
+            return Nsx(settings.url, context, Session(settings.user, in_file(settings.password_file)))
+        case "bearer":
+            return Nsx(settings.url, context, Bearer(in_file(settings.token_file)))
+        case "certificate":
+            return Nsx(settings.url, context)
+
+
+def shape(settings: PolicyApi) -> Shape:
+    """How the documents of these settings look."""
+    return Shape(
+        cluster=settings.cluster,
+        root=settings.root,
+        parents=tuple(dict.fromkeys(settings.parents)),
+        vlan_backed=settings.backing == "vlan",
+        transport_zone=settings.transport_zone,
+        tier1=settings.tier1,
+    )
+
+
+class Segments:
+    """Keeps the cluster's child segments what its pools say.
+
+    `world` must hold everything that is there before `run`: a pool that is not in it has no child segment.  `changed` is set
+    by whoever sees a pool change; `in_use` answers the networks that addresses are leased on.
+    """
+
+    def __init__(
+        self,
+        settings: PolicyApi,
+        world: World,
+        publisher: Publisher,
+        board: Board,
+        changed: asyncio.Event,
+        in_use: Callable[[], Iterable[NetworkId]],
+    ) -> None:
+        self._longest = min(settings.reobserve_seconds, _LONGEST_PAUSE)
+        self._settings, self._shape = settings, shape(settings)
+        self._world, self._publisher, self._board = world, publisher, board
+        self._changed, self._in_use = changed, in_use
+
+    async def run(self) -> None:
+        """Run rounds for ever."""
+        async with connect(self._settings) as nsx:
+            pause = _FIRST_PAUSE
+            while True:
+                self._changed.clear()
+                pools = list(self._world.pools)
+                try:
+                    standing = await self._round(nsx, pools)
+                except problems.TrunklineError as error:
+                    _log.warning("policy manager cannot be worked with", error=str(error), again_in=pause)
+                    self._tell({pool.pool.source.uid: (pool, verdicts.unknown(error)) for pool in pools})
+                    await asyncio.sleep(_LOCK_OUT_PAUSE if isinstance(error, errors.Forbidden) else pause)
+                    pause = min(pause * 2, self._longest)
+                    continue
+                told = {pool.pool.source.uid: (pool, verdicts.condition(pool, standing, self._shape)) for pool in pools}
+                self._tell(told)
+                settled = not standing.failures and verdicts.all_settled(verdict for _, verdict in told.values())
+                woken = await self._wait(self._settings.reobserve_seconds if settled else pause)
+                pause = _FIRST_PAUSE if settled or woken else min(pause * 2, self._longest)
+
+    async def _round(self, nsx: Nsx, pools: Iterable[IPPool]) -> Standing:
+        wanted = routable.gathered((each for pool in pools for each in routable.of_pool(pool)), self._in_use())
+        planned = plan.plan(wanted, await observe.observe(nsx, self._shape), self._shape)
+        failures = await carry.carry_out(nsx, self._shape, planned.calls)
+        realized = await self._realized(nsx, wanted, planned, failures)
+        return Standing(plan=planned, failures=failures, realized=realized)
+
+    async def _realized(
+        self, nsx: Nsx, wanted: Mapping[int, Wanted], planned: plan.Plan, failures: Mapping[str, object]
+    ) -> dict[str, tuple[Realized, str]]:
+        """What became of each binding that stands."""
+        barred = {(each.vlan, each.parent) for each in planned.conflicts}
+        pairs = [(vlan, parent) for vlan in wanted for parent in self._shape.parents if (vlan, parent) not in barred]
+        paths = [self._shape.binding(vlan, parent) for vlan, parent in pairs if self._shape.child(vlan) not in failures]
+        paths = [path for path in paths if path not in failures]
+        states = await asyncio.gather(*(nsx.realized(path, root=self._shape.root) for path in paths))
+        return dict(zip(paths, states, strict=True))
+
+    async def _wait(self, seconds: float) -> bool:
+        """Wait so long, or until a pool changes; whether one did."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._changed.wait()
+        except TimeoutError:
+            return False
+
+    def _tell(self, found: Mapping[str, tuple[IPPool, Condition]]) -> None:
+        """Post the verdicts, and publish those that the API server does not have."""
+        self._board.post(found)
+        for pool, verdict in found.values():
+            raw = self._world.pools.raw(pool.name) or {}
+            before = next(
+                (each for each in status.conditions(raw.get("status") or {}) if each.type == verdict.type), None
+            )
+            if before == verdict:
+                continue
+            self._publisher.pool_status(pool.name)
+            if verdict.reason != "Pending" and (before is None or before.reason != verdict.reason):
+                self._publisher.pool_event(pool.name, status.attached(verdict))

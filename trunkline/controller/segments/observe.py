@@ -1,0 +1,28 @@
+"""What the manager has that matters to us: our own documents, and whatever is bound to our parents.
+
+A few searches, however many VLANs there are.  An index may lag, so nothing is written or deleted on its word alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from trunkline.adapters.nsx import Nsx, escaped
+from trunkline.controller.segments import documents
+from trunkline.controller.segments.documents import Document, Shape
+from trunkline.controller.segments.plan import Observed
+
+
+async def observe(nsx: Nsx, shape: Shape) -> Observed:
+    """The documents.
+
+    Raises:
+        RemoteError: the manager did not answer, or refused.
+    """
+    ours = f"tags.scope:{escaped(documents.CLUSTER)} AND tags.tag:{escaped(shape.cluster)}"
+    queries = [f"resource_type:{kind} AND {ours}" for kind in (documents.SEGMENT, documents.BINDING)]
+    queries += [f"resource_type:{documents.BINDING} AND segment_path:{escaped(parent)}" for parent in shape.parents]
+    project = shape.root.removesuffix("/infra")
+    answers = await asyncio.gather(*(nsx.search(query, root=project) for query in queries))
+    found: dict[str, Document] = {str(each["path"]): each for answer in answers for each in answer if each.get("path")}
+    return Observed(tuple(found.values()))

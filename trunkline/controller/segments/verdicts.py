@@ -1,0 +1,120 @@
+"""How far a pool is attached, as one condition that people read and `kubectl wait` waits for.  Pure.
+
+The worst finding decides; every finding of that reason is named.  Texts depend on the state alone, never on time or order, so a
+condition that says the same is not written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from trunkline.adapters.nsx import Realized, errors
+from trunkline.controller.segments import carry, routable
+from trunkline.controller.segments.documents import Shape
+from trunkline.controller.segments.plan import Conflict, Plan
+from trunkline.dialects.antrea.ippools import IPPool
+from trunkline.dialects.antrea.status import Condition
+from trunkline.kit import problems
+
+TYPE = "Attached"
+TAG_TAKEN = problems.register("TRK-0733", "A VLAN tag of a parent segment is bound by somebody else.")
+ONE_GATEWAY = problems.register("TRK-0734", "Two subnets of one VLAN want a gateway on one child segment.")
+
+_WORST_FIRST = ("TagConflict", "ForeignSegment", "Refused", "GatewayConflict", "RealizationFailed", "Pending")
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What one round found out: the plan, what went wrong with it by path, and what bindings have become by path."""
+
+    plan: Plan = Plan()
+    failures: Mapping[str, problems.TrunklineError] = {}
+    realized: Mapping[str, tuple[Realized, str]] = {}
+
+
+class _Finding(msgspec.Struct, frozen=True):
+    reason: str
+    text: str
+
+
+def condition(pool: IPPool, standing: Standing, shape: Shape) -> Condition:
+    """What to say of a pool whose subnets the round knew."""
+    if not pool.listed:
+        return Condition(TYPE, "False", "InvalidPool", "no range of the pool is sound")
+    vlans = sorted(routable.vlans(pool) - {routable.UNTAGGED})
+    if not vlans:
+        return Condition(TYPE, "True", "Untagged", "frames travel untagged on the nodes' own segments")
+    findings = [finding for vlan in vlans for finding in _findings(vlan, standing, shape)]
+    findings += _unrouted(pool, standing.plan, shape)
+    for reason in _WORST_FIRST:
+        if texts := list(dict.fromkeys(each.text for each in findings if each.reason == reason)):
+            return Condition(TYPE, "False", reason, "; ".join(texts))
+    bound = ", ".join(f"VLAN {vlan} to {shape.child(vlan)}" for vlan in vlans)
+    return Condition(TYPE, "True", "Realized", f"{bound} on {', '.join(shape.parents)}")
+
+
+def pending() -> Condition:
+    """What to say of a pool that no round has known as it is now."""
+    return Condition(TYPE, "False", "Pending", "not asked of the policy manager yet")
+
+
+def unknown(error: problems.TrunklineError) -> Condition:
+    """What to say of every pool when the manager cannot be asked."""
+    reason = "ManagerUnreachable" if isinstance(error, errors.Unreachable) else "ManagerRefuses"
+    return Condition(TYPE, "Unknown", reason, str(error))
+
+
+def _findings(vlan: int, standing: Standing, shape: Shape) -> Iterator[_Finding]:
+    conflicts = {each.parent: each for each in standing.plan.conflicts if each.vlan == vlan}
+    if child := standing.failures.get(shape.child(vlan)):
+        yield _failed(child)
+        return
+    for parent in shape.parents:
+        path = shape.binding(vlan, parent)
+        state, why = standing.realized.get(path, ("UNREALIZED", ""))
+        if parent in conflicts:
+            yield _Finding("TagConflict", str(_taken(conflicts[parent])))
+        elif path in standing.failures:
+            yield _failed(standing.failures[path])
+        elif state == "ERROR":
+            yield _Finding("RealizationFailed", f"{path}: {why or 'the manager says no more'}")
+        elif state != "REALIZED":
+            yield _Finding("Pending", f"{path} is not realized yet")
+
+
+def _failed(error: problems.TrunklineError) -> _Finding:
+    if isinstance(error, errors.TagTaken):
+        return _Finding("TagConflict", str(error))
+    return _Finding("ForeignSegment" if isinstance(error, carry.Foreign) else "Refused", str(error))
+
+
+def _taken(conflict: Conflict) -> problems.Problem:
+    holder = f" of cluster {conflict.cluster}" if conflict.cluster else ""
+    return problems.Problem(
+        code=TAG_TAKEN,
+        object=f"VLAN {conflict.vlan} on {conflict.parent}",
+        found=f"tag {conflict.tag} bound by {conflict.binding}{holder}",
+        allowed="a tag of a parent leads to one child, and a child has one tag of a parent",
+        hint="delete that binding, or give the pool another VLAN",
+    )
+
+
+def _unrouted(pool: IPPool, plan: Plan, shape: Shape) -> Iterator[_Finding]:
+    """Subnets that found another one's gateway on their child segment; none when gateways are not ours to make."""
+    for each in pool.listed if shape.tier1 else ():
+        gateway, routed = f"{each.gateway}/{each.prefix.prefixlen}", plan.routed.get(each.vlan)
+        if routed is not None and gateway not in routed:
+            problem = problems.Problem(
+                code=ONE_GATEWAY,
+                object=shape.child(each.vlan),
+                found=f"gateway {', '.join(routed)}",
+                allowed=f"a segment has one gateway of a family, so {gateway} is not routed",
+                hint="give the subnet a VLAN of its own",
+            )
+            yield _Finding("GatewayConflict", str(problem))
+
+
+def all_settled(conditions: Iterable[Condition]) -> bool:
+    """Whether nothing more is expected to happen by itself soon."""
+    return all(each.reason != "Pending" for each in conditions)
