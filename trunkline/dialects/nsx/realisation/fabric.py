@@ -1,0 +1,195 @@
+"""The network that a set of policy documents asks for, kept up to date change by change.
+
+What comes out is always what the same documents would give from scratch; a test holds it to that.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from trunkline.dialects.nsx.realisation import documents, made, rules
+from trunkline.dialects.nsx.realisation.made import Made
+from trunkline.dialects.nsx.realisation.memory import Memory, Question
+from trunkline.intent import model
+from trunkline.kit import problems
+from trunkline.kit.problems import Problem
+
+TWICE = problems.register("TRK-0957", "Two policy objects ask for the same thing in the network.")
+
+Key = tuple[str, str]
+"""An intent object: the name of its class, and its id."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A document as it is stored."""
+
+    path: str
+    kind: str
+    raw: bytes
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What became of the network: objects that are new or different, keys of those that are gone.
+
+    `documents` are the paths of all documents whose part of the network may be another now.
+    """
+
+    changed: tuple[model.Object, ...]
+    removed: tuple[Key, ...]
+    documents: frozenset[str]
+
+
+class Fabric:
+    """Takes documents, answers intent."""
+
+    def __init__(self) -> None:
+        self._memory = Memory()
+        self._kinds: dict[str, str] = {}
+        self._made: dict[Question, Made] = {}
+        self._questions: defaultdict[str, set[Question]] = defaultdict(set)  # by the documents they are about
+        self._makers: defaultdict[Key, dict[Question, model.Object]] = defaultdict(dict)
+
+    def take(
+        self, written: Iterable[Written] = (), removed: Iterable[str] = (), facts: Mapping[str, Any] | None = None
+    ) -> Change:
+        """Take in documents that are new or changed, paths of those that are gone, and (if given) all facts.
+
+        Raises:
+            BugError: a document is not what the validation lets through.
+        """
+        if facts is not None:
+            self._memory.know(facts)
+        touched = self._put(written, removed)
+        asked = {question: self._memory.demand(question) for question in self._new(touched)}
+        asked |= {question: self._memory.answer(question) for question in self._memory.follow()}
+        return self._enter(asked, touched)
+
+    def objects(self) -> list[model.Object]:
+        """The whole network."""
+        return [_winner(makers) for makers in self._makers.values()]
+
+    def keys(self, path: str) -> frozenset[Key]:
+        """The keys of the objects that follow from the document at a path."""
+        return frozenset(_key(item) for question in self._asked(path) for item in self._made[question].objects)
+
+    def problems(self, path: str) -> list[Problem]:
+        """Why what the document at a path asks for cannot be."""
+        found = [problem for question in self._asked(path) for problem in self._made[question].problems]
+        found += [problem for question in self._asked(path) for problem in self._lost(question)]
+        if (kind := self._kinds.get(path, "")) in rules.IGNORED:
+            found.append(made.unsupported(kind, path, "", "", rules.IGNORED[kind]))
+        return list(dict.fromkeys(found))
+
+    def remarks(self, path: str) -> list[Problem]:
+        """What is done of it only in part, or otherwise."""
+        found = [remark for question in self._asked(path) for remark in self._made[question].remarks]
+        return list(dict.fromkeys(found))
+
+    def paths(self) -> Iterable[str]:
+        """The paths of all documents."""
+        return self._kinds.keys()
+
+    def _put(self, written: Iterable[Written], removed: Iterable[str]) -> set[str]:
+        touched = set()
+        for item in written:
+            self._memory.put(item.path, documents.read(item.path, item.kind, item.raw))
+            self._kinds[item.path] = item.kind
+            touched.add(item.path)
+        for path in removed:
+            if path in self._kinds:
+                self._memory.put(path, None)
+                del self._kinds[path]
+                touched.add(path)
+        return touched
+
+    def _new(self, touched: Iterable[str]) -> list[Question]:
+        found = (
+            question
+            for path in touched
+            if path in self._kinds
+            for question in rules.questions(self._memory, path, self._kinds[path])
+        )
+        return [question for question in dict.fromkeys(found) if question not in self._made]
+
+    def _enter(self, asked: Mapping[Question, Made | None], touched: set[str]) -> Change:
+        before: dict[Key, model.Object | None] = {}
+        for question, answer in asked.items():
+            touched.update(question.about)
+            for item in self._made.pop(question, made.NOTHING).objects:
+                self._note(before, _key(item))
+                del self._makers[_key(item)][question]
+            if answer is None:
+                self._drop(question)
+                continue
+            self._made[question] = answer
+            for path in question.about:
+                self._questions[path].add(question)
+            for item in answer.objects:
+                self._note(before, _key(item))
+                self._makers[_key(item)][question] = item
+        return self._difference(before, touched)
+
+    def _note(self, before: dict[Key, model.Object | None], key: Key) -> None:
+        if key not in before:
+            makers = self._makers[key]
+            before[key] = _winner(makers) if makers else None
+
+    def _drop(self, question: Question) -> None:
+        for path in question.about:
+            self._questions[path].discard(question)
+            if not self._questions[path]:
+                del self._questions[path]
+        self._memory.release(question)
+
+    def _difference(self, before: Mapping[Key, model.Object | None], touched: set[str]) -> Change:
+        changed, removed = [], []
+        for key, old in before.items():
+            makers = self._makers[key]
+            if makers:
+                if (new := _winner(makers)) != old:
+                    changed.append(new)
+                if len(makers) > 1 or old is not None:
+                    touched.update(path for question in makers for path in question.about)
+            else:
+                del self._makers[key]
+                if old is not None:
+                    removed.append(key)
+        return Change(tuple(changed), tuple(removed), frozenset(touched))
+
+    def _asked(self, path: str) -> Iterable[Question]:
+        return sorted(self._questions.get(path, ()), key=lambda question: question.about)
+
+    def _lost(self, question: Question) -> Iterable[Problem]:
+        """What this question made and another one made differently, and won."""
+        for item in self._made[question].objects:
+            makers = self._makers[_key(item)]
+            first = _first(makers)
+            if not _same(makers[first], item):
+                yield Problem(
+                    code=TWICE,
+                    object=str(item.source),
+                    found=f"{type(item).__name__} {item.id}",
+                    allowed=f"{makers[first].source} has it already",
+                    hint="change or delete one of the two",
+                )
+
+
+def _key(item: model.Object) -> Key:
+    return type(item).__name__, item.id
+
+
+def _same(one: model.Object, other: model.Object) -> bool:
+    """Whether two objects are alike but for who asked for them."""
+    return one == other or msgspec.structs.replace(other, source=one.source) == one
+
+
+def _first(makers: Mapping[Question, model.Object]) -> Question:
+    return min(makers, key=lambda question: (len(question.about), question.about))
+
+
+def _winner(makers: Mapping[Question, model.Object]) -> model.Object:
+    return makers[_first(makers)] if len(makers) > 1 else next(iter(makers.values()))

@@ -1,0 +1,137 @@
+"""Address translation.
+
+OVN translates where packets pass a gateway's own interface.  A Tier-1 that has none has its translations made on the
+interfaces of its Tier-0, so packets between Tier-1s of one Tier-0 are not translated.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from trunkline.dialects.nsx.realisation import advertising, documents, gateways, made
+from trunkline.dialects.nsx.realisation.documents import PolicyNatRule
+from trunkline.dialects.nsx.realisation.made import Made
+from trunkline.dialects.nsx.realisation.memory import Look
+from trunkline.intent import model
+from trunkline.kit import problems
+from trunkline.kit.addresses import IPAddress, IPNetwork
+from trunkline.kit.problems import Problem
+
+NO_INTERFACE = problems.register(
+    "TRK-0955", "Nothing can be translated, because the gateway has no interface of its own."
+)
+HIDDEN = problems.register("TRK-0956", "A Tier-1 translates to an address that it does not advertise.")
+
+_KINDS = {"SNAT": model.NatKind.SNAT, "DNAT": model.NatKind.DNAT, "REFLEXIVE": model.NatKind.BOTH}
+
+
+def nat_rule(look: Look, path: str) -> Made | None:
+    """The translations of a rule, one for each interface that packets may pass."""
+    rule = look.document(path, documents.PolicyNatRule)
+    if rule is None:
+        return None
+    if not rule.enabled:
+        return made.NOTHING
+    refused = tuple(_refusals(path, rule))
+    if refused:
+        return Made(problems=refused)
+    gateway = gateways.gateway_of(path)
+    legs = [leg for leg in look.ask(_legs, gateway) if not rule.scope or leg in rule.scope]
+    if not legs:
+        return Made(problems=(_nowhere(path),))
+    pairs = list(_pairs(rule))
+    hidden = [external for external, _ in pairs if not _is_told(look, gateway, external)]
+    objects = tuple(_nat(path, rule, leg, *pair) for leg in legs for pair in pairs if pair[0] not in hidden)
+    return Made(objects, problems=tuple(_hidden(path, external) for external in dict.fromkeys(hidden)))
+
+
+def _legs(look: Look, gateway: str) -> list[str]:
+    """The interfaces of the gateway, else those of its Tier-0."""
+    own = look.ask(gateways.legs_of, gateway)
+    link = look.ask(gateways.link_of, gateway)
+    return own if own or not isinstance(link, gateways.Link) else look.ask(gateways.legs_of, link.tier0)
+
+
+def _is_told(look: Look, gateway: str, external: IPAddress) -> bool:
+    if look.document(gateway, documents.Tier1) is None or look.ask(gateways.legs_of, gateway):
+        return True
+    return advertising.advertised(look, gateway, advertising.NAT, ipaddress.ip_network(external))
+
+
+def _pairs(rule: PolicyNatRule) -> Iterator[tuple[IPAddress, IPNetwork]]:
+    """External address and internal prefix."""
+    if rule.action == "DNAT":
+        yield from zip(_hosts(rule.destination_network), documents.networks(rule.translated_network), strict=True)
+    elif rule.action == "REFLEXIVE":
+        yield from zip(_hosts(rule.translated_network), documents.networks(rule.source_network), strict=True)
+    else:
+        external = _hosts(rule.translated_network)[0]
+        for internal in documents.networks(rule.source_network):
+            yield external, internal
+
+
+def _hosts(text: str) -> list[IPAddress]:
+    return [network.network_address for network in documents.networks(text)]
+
+
+def _nat(path: str, rule: PolicyNatRule, leg: str, external: IPAddress, internal: IPNetwork) -> model.Nat:
+    return model.Nat(
+        id=f"{made.identity(path)}/{made.identity(leg)}/{made.prefix_id(internal)}",
+        gateway=made.identity(leg),
+        kind=_KINDS[rule.action],
+        external=external,
+        internal=internal,
+        source=made.source("PolicyNatRule", path),
+    )
+
+
+def _refusals(path: str, rule: PolicyNatRule) -> Iterator[Problem]:
+    def refused(field: str, found: object, allowed: str) -> Problem:
+        return made.unsupported("PolicyNatRule", path, field, found, allowed)
+
+    if rule.action not in _KINDS:
+        yield refused("action", rule.action, "SNAT, DNAT and REFLEXIVE are possible")
+        return
+    for field in ("translated_ports", "service"):
+        if getattr(rule, field):
+            yield refused(field, getattr(rule, field), "whole addresses are translated")
+    if rule.action == "SNAT":
+        if rule.destination_network:
+            yield refused("destination_network", rule.destination_network, "SNAT holds for every destination")
+        if not _single(rule.translated_network):
+            yield refused("translated_network", rule.translated_network, "SNAT goes to one address")
+        return
+    outer, inner = ("destination_network", "translated_network")
+    if rule.action == "REFLEXIVE":
+        outer, inner = ("translated_network", "source_network")
+    elif rule.source_network:
+        yield refused("source_network", rule.source_network, "DNAT holds for every source")
+    for field in (outer, inner):
+        if not _single(getattr(rule, field)):
+            yield refused(field, getattr(rule, field), f"{rule.action} needs one address")
+
+
+def _single(text: str) -> bool:
+    found = documents.networks(text)
+    return len(found) == 1 and found[0].num_addresses == 1
+
+
+def _nowhere(path: str) -> Problem:
+    return Problem(
+        code=NO_INTERFACE,
+        object=f"PolicyNatRule {path}",
+        found="no interface",
+        allowed="an interface of the gateway, or of its Tier-0, is needed",
+        hint="add an interface with an edge cluster to the Tier-0",
+    )
+
+
+def _hidden(path: str, external: object) -> Problem:
+    return Problem(
+        code=HIDDEN,
+        object=f"PolicyNatRule {path}",
+        found=str(external),
+        allowed="the Tier-1 must advertise TIER1_NAT",
+        hint="add TIER1_NAT to its route_advertisement_types",
+    )
