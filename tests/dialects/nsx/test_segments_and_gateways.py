@@ -32,7 +32,15 @@ def test_a_gateway_connects_and_an_empty_path_disconnects(manager):
     assert "connectivity_path" not in segment
 
 
-@pytest.mark.parametrize("gateway", ["10.1.0.0/24", "10.1.0.1", "10.1.0.1/33", "fd00::/64", "x", 7, ""])
+def test_an_empty_path_is_an_absent_one(manager):
+    assert manager.patch("/infra/segments/web", transport_zone_path="")["transport_zone_path"] == OVERLAY
+    assert "tier0_path" not in manager.patch("/infra/tier-1s/t1", tier0_path="")
+    manager.patch("/infra/segments/child")
+    with refused(255):
+        manager.put("/infra/segments/child/segment-connection-binding-maps/m", vlan_traffic_tag=1, segment_path="")
+
+
+@pytest.mark.parametrize("gateway", ["10.1.0.0/24", "10.1.0.1", "10.1.0.1/33", "fd00::/64", "x", 7, "", None])
 def test_a_gateway_address_is_an_address_with_a_prefix(manager, gateway):
     with refused(255):
         manager.patch("/infra/segments/web", subnets=[{"gateway_address": gateway}])

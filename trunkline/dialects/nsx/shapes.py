@@ -163,7 +163,7 @@ class Formatted(_Leaf, frozen=True):
 
 
 class PolicyPath(msgspec.Struct, frozen=True):
-    """The path of another object of one of `kinds`; "" counts as absent.  Existence is the transaction's business."""
+    """The path of another object of one of `kinds`.  Whether it exists is the business of `change`."""
 
     kinds: tuple[str, ...] = ()
 
@@ -214,7 +214,7 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Object(msgspec.Struct, frozen=True):
-    """A JSON object with known properties; unknown ones are kept, nulls count as absent."""
+    """A JSON object with known properties; unknown ones are kept, nulls and empty paths count as absent."""
 
     fields: tuple[Field, ...]
 
@@ -227,6 +227,8 @@ class Object(msgspec.Struct, frozen=True):
         result: dict[str, Json] = {}
         for field in self.fields:
             item = given.pop(field.name, None)
+            if item == "" and isinstance(field.shape, PolicyPath):
+                item = None  # how clients disconnect
             if field.computed:
                 continue
             if item is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.dialects.nsx import shapes
 from trunkline.dialects.nsx.resource import Resource
-from trunkline.dialects.nsx.rules import gateways
+from trunkline.dialects.nsx.rules import routes
 from trunkline.dialects.nsx.shapes import Boolean, Choice, Field, Integer, ListOf, Object, PolicyPath, Text
 
 _FAILOVER = Choice(("PREEMPTIVE", "NON_PREEMPTIVE"))
@@ -64,7 +64,6 @@ GATEWAYS = (
         collection="tier-1s",
         under=("Infra",),
         operations=("state",),
-        rules=gateways.TIER1,
         fields=(
             Field("tier0_path", PolicyPath(("Tier0",))),
             Field("failover_mode", _FAILOVER, default="NON_PREEMPTIVE"),
@@ -106,6 +105,6 @@ GATEWAYS = (
             Field("next_hops", ListOf(_NEXT_HOP, least=1), required=True),
             Field("enabled_on_secondary", Boolean()),
         ),
-        rules=gateways.STATIC_ROUTES,
+        rules=routes.STATIC_ROUTES,
     ),
 )

@@ -17,7 +17,7 @@ _BINDING = Object(
 )
 _SUBNET = Object(
     (
-        Field("gateway_address", shapes.GATEWAY),
+        Field("gateway_address", shapes.GATEWAY, required=True),
         Field("network", computed=True),
         Field("dhcp_ranges", ListOf(shapes.RANGE)),
         Field("dhcp_config"),

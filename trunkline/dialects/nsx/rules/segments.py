@@ -38,8 +38,6 @@ def _claims(path: str, body: Mapping[str, Any]) -> Iterator[str]:
 
 def _complete(draft: Draft, view: View) -> None:
     body = draft.body
-    if not body.get("connectivity_path", "absent"):
-        del body["connectivity_path"]
     body.setdefault("advanced_config", dict(_ADVANCED))
     _choose_zone(draft, view)
     fixed = "/tier-1s/" in draft.path

@@ -1,4 +1,4 @@
-"""Gateways and their routes."""
+"""Static routes of gateways."""
 
 from __future__ import annotations
 
@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from trunkline.dialects.nsx.view import Draft, View
 
 
-def _complete_tier1(draft: Draft, view: View) -> None:
-    # "" disconnects, as it does for a segment.
-    if not draft.body.get("tier0_path", "absent"):
-        del draft.body["tier0_path"]
-
-
 def _check_route(draft: Draft, view: View) -> None:
     version = ipaddress.ip_network(draft.body["network"]).version
     for index, hop in enumerate(draft.body["next_hops"]):
@@ -27,5 +21,4 @@ def _check_route(draft: Draft, view: View) -> None:
             raise errors.wrong(draft.path, field, address, f"the network is IPv{version}, so must the next hop be")
 
 
-TIER1 = Rules(complete=_complete_tier1)
 STATIC_ROUTES = Rules(check=_check_route)
