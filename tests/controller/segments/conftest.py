@@ -11,11 +11,12 @@ import httpx2
 import msgspec
 import pytest
 
-from tests.controller.conftest import IP_POOLS, Cluster, Hand, cluster, hand  # noqa: F401  (fixtures)
-from tests.policy.conftest import Served, database, served  # noqa: F401  (fixtures)
-from tests.standin.conftest import eventually  # noqa: F401  (fixture)
+from tests.controller.conftest import IP_POOLS, Cluster, Hand
+from tests.policy import conftest as managers
 from trunkline.dialects.nsx.realized import Realisation
 from trunkline.policy import main as policy_main
+
+database, served, Served = managers.database, managers.served, managers.Served
 
 PARENTS = ("/infra/segments/nodes-a", "/infra/segments/nodes-b")
 MAPS = "segment-connection-binding-maps"
@@ -58,6 +59,10 @@ class Fabric:
         answer = await self.http.delete(path)
         assert answer.status_code == 200, answer.text
 
+    def audit(self) -> list[Any]:
+        """Every attempt to change something."""
+        return [msgspec.json.decode(line) for line in (self.served.home / "state/audit.log").read_bytes().splitlines()]
+
     async def everything(self) -> dict[str, Any]:
         """Every segment, port and binding, by path."""
         answer = await self.http.get("/search/query", params={"query": "resource_type:Segment*", "page_size": "1000"})
@@ -81,7 +86,7 @@ class Fabric:
 
 
 @pytest.fixture
-async def fabric(served: Served) -> AsyncIterator[Fabric]:  # noqa: F811
+async def fabric(served: Served) -> AsyncIterator[Fabric]:
     context = ssl.create_default_context(cafile=served.authority)
     headers = {"Content-Type": "application/json"}
     base = f"{served.url}/policy/api/v1"
@@ -93,7 +98,7 @@ async def fabric(served: Served) -> AsyncIterator[Fabric]:  # noqa: F811
         yield found
 
 
-def policy_api(served: Served, parents: tuple[str, ...], **more: str) -> str:  # noqa: F811
+def policy_api(served: Served, parents: tuple[str, ...], **more: str) -> str:
     """The table of the controller's settings."""
     lines = {"url": served.url, "ca": served.authority, "user": "admin", "cluster": "blue", **more}
     lines |= {"password_file": str(served.home / "password")}
@@ -104,7 +109,7 @@ def policy_api(served: Served, parents: tuple[str, ...], **more: str) -> str:  #
 class Joined:
     """A cluster joined to a fabric."""
 
-    def __init__(self, cluster: Cluster, hand: Hand, fabric: Fabric) -> None:  # noqa: F811
+    def __init__(self, cluster: Cluster, hand: Hand, fabric: Fabric) -> None:
         self.cluster, self.hand, self.fabric = cluster, hand, fabric
 
     async def configure(self, *parents: str, **more: str) -> None:
@@ -117,9 +122,15 @@ class Joined:
         steps = self.cluster.log.count("in step")
         self.cluster.kill_controller()
         self.cluster.start_controller()
-        async with asyncio.timeout(20):
-            while self.cluster.log.count("in step") == steps:
-                await asyncio.sleep(0.05)  # a log line is not told of
+        for _ in range(400):
+            if self.cluster.log.count("in step") > steps:
+                return
+            await asyncio.sleep(0.05)  # nothing tells of a log line
+        raise AssertionError(self.cluster.log[-2000:])
+
+    async def says(self, name: str, status: str, reason: str) -> bool:
+        """Whether the pool's condition has this status and reason."""
+        return await self.attached(name) == (status, reason)
 
     async def attached(self, name: str) -> tuple[str, str] | None:
         """Status and reason of the pool's condition."""
@@ -133,7 +144,7 @@ class Joined:
 
 
 @pytest.fixture
-async def joined(cluster: Cluster, hand: Hand, fabric: Fabric) -> AsyncIterator[Joined]:  # noqa: F811
+async def joined(cluster: Cluster, hand: Hand, fabric: Fabric) -> AsyncIterator[Joined]:
     """Pools of a test go with it, while the manager's documents are emptied before the next one starts."""
     found = Joined(cluster, hand, fabric)
     await found.configure(PARENTS[0])
