@@ -31,22 +31,51 @@ OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
 BASE = "/policy/api/v1"
 
 
+class Database:
+    """A real ovsdb-server with a Trunkline database, that tests may kill and start again."""
+
+    def __init__(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="trunkline-policy-"))  # a Unix socket's path may have 107 bytes
+        self.remote = f"unix:{self.home}/sock"
+        store.create_database(self.home / "db")
+        self.start()
+
+    def start(self) -> None:
+        socket_path = self.home / "sock"
+        socket_path.unlink(missing_ok=True)
+        quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={self.home}/log", "--no-chdir")
+        options = (f"--remote=punix:{socket_path}", f"--unixctl={self.home}/ctl")
+        self._process = subprocess.Popen([OVSDB_SERVER, str(self.home / "db"), *options, *quiet])
+        deadline = time.monotonic() + 10
+        while not socket_path.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)  # no event tells that a daemon listens
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
+    def remove(self) -> None:
+        self.kill()
+        if "TRUNKLINE_KEEP" not in os.environ:
+            shutil.rmtree(self.home)
+
+
 @pytest.fixture(scope="session")
 def database() -> Iterator[str]:
-    """The remote of a running ovsdb-server with a Trunkline database; one for all tests, emptied by `opened`."""
-    home = Path(tempfile.mkdtemp(prefix="trunkline-policy-"))
-    store.create_database(home / "db")
-    quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={home}/log", "--no-chdir", f"--unixctl={home}/ctl")
-    process = subprocess.Popen([OVSDB_SERVER, str(home / "db"), f"--remote=punix:{home}/sock", *quiet])
-    deadline = time.monotonic() + 10
-    while not (home / "sock").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)  # no event tells that a daemon listens
-    yield f"unix:{home}/sock"
-    process.kill()
-    process.wait()
-    if "TRUNKLINE_KEEP" not in os.environ:
-        shutil.rmtree(home)
+    """The remote of a running ovsdb-server; one for all tests, emptied by `opened`."""
+    running = Database()
+    yield running.remote
+    running.remove()
+
+
+@pytest.fixture
+def own_database() -> Iterator[Database]:
+    """An ovsdb-server of the test's own."""
+    running = Database()
+    yield running
+    running.remove()
 
 
 @contextlib.asynccontextmanager

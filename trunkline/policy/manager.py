@@ -39,6 +39,10 @@ class Manager:
         self._realiser = realiser
         self.repository = Repository(store)
 
+    async def lead(self) -> None:
+        """Take over from every earlier manager on this store: they can write no more."""
+        await self._store.lead()
+
     async def prepare(self) -> None:
         """Make what every manager has, if it is not there; a restart writes nothing."""
         if self._store.get(_CONFIGURATION) is None:

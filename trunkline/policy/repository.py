@@ -23,6 +23,8 @@ from trunkline.kit import problems
 _PREFIX = "nsx"
 _OWNER = "policy"
 _ATTEMPTS = 5
+PATIENCE = 10.0
+"""Seconds that a request waits for the store; chosen: shorter than clients' own time-outs, longer than an election."""
 
 
 class Repository:
@@ -46,13 +48,15 @@ class Repository:
                 if planned.empty:
                     return planned
                 try:
-                    revision = await self._store.commit(*_changes(planned))
+                    async with asyncio.timeout(PATIENCE):
+                        revision = await self._store.commit(*_changes(planned))
                 except (documents.Conflict, documents.NotFound):
                     self._resync(planned)
                 except documents.AlreadyClaimed as error:
                     raise self._claimed(planned, error.key) from error
-                except problems.RemoteError as error:
-                    raise errors.unavailable(str(error)) from error
+                except (problems.RemoteError, TimeoutError) as error:
+                    # Should it have happened all the same, `follow` brings it into the tree.
+                    raise errors.unavailable(str(error) or "the store does not answer") from error
                 else:
                     self._apply(planned, revision)
                     return planned

@@ -1,0 +1,129 @@
+"""Whatever JSON arrives for whatever type: it is stored, or refused with a reason; there is no third outcome."""
+
+from __future__ import annotations
+
+import contextlib
+
+import hypothesis
+import msgspec
+import pytest
+from hypothesis import strategies
+
+from trunkline.dialects.nsx import change, hierarchy
+from trunkline.dialects.nsx.catalogue import TABLE
+from trunkline.dialects.nsx.errors import Refused
+
+PARENTS = {
+    "": "",
+    "Infra": "/infra",
+    "Org": "/orgs/default",
+    "Tier0": "/infra/tier-0s/t",
+    "Tier1": "/infra/tier-1s/t",
+    "Segment": "/infra/segments/s",
+    "SegmentPort": "/infra/segments/s/ports/p",
+    "EnforcementPoint": "/infra/sites/default/enforcement-points/default",
+}
+WRITABLE = [resource for resource in TABLE if not resource.read_only and not resource.singleton]
+
+interesting = strategies.sampled_from(
+    [
+        None,
+        "",
+        "/",
+        "/infra",
+        "/infra/segments/s",
+        "/infra/segments/q",
+        "/infra/tier-1s/t",
+        "10.0.0.1/24",
+        "10.0.0.0/24",
+        "fd00::1/64",
+        "10.0.0.1",
+        "1002",
+        "UP",
+        "VLAN",
+        "OVERLAY_BACKED",
+        "PARENT",
+        "CHILD",
+        0,
+        1,
+        -1,
+        4095,
+        2**63,
+        1.5,
+        True,
+        False,
+        [],
+        {},
+        [None],
+        {"": None},
+        "ü\ud7ff",
+        "x" * 300,
+    ]
+)
+anything = strategies.recursive(
+    interesting,
+    lambda inner: (
+        strategies.lists(inner, max_size=3)
+        | strategies.dictionaries(
+            strategies.sampled_from(
+                ["id", "type", "gateway_address", "ip_address", "name", "scope", "traffic_tag", "subnets"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+def bodies(resource):
+    names = [field.name for field in resource.fields] + ["id", "display_name", "tags", "_revision", "children", "new"]
+    return strategies.dictionaries(strategies.sampled_from(names), anything, max_size=6)
+
+
+@pytest.mark.parametrize("resource", WRITABLE, ids=lambda resource: resource.type)
+@hypothesis.given(data=strategies.data(), merge=strategies.booleans())
+@hypothesis.settings(
+    max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+)
+def test_a_body_of_any_shape(manager, resource, data, merge):
+    for path in (
+        "/infra/tier-0s/t",
+        "/infra/tier-1s/t",
+        "/infra/segments/s",
+        "/infra/segments/q",
+        "/infra/segments/s/ports/p",
+    ):
+        if not manager.has(path):
+            manager.patch(path)
+    path = f"{PARENTS[resource.under[0]]}/{resource.collection}/x"
+    body = data.draw(bodies(resource))
+    with contextlib.suppress(Refused):
+        plan = manager.do(change.Write(path=path, body=body, merge=merge))
+        for stored in plan.stored:
+            assert msgspec.json.decode(stored.raw)["resource_type"] == stored.kind
+
+
+@hypothesis.given(
+    strategies.recursive(
+        interesting,
+        lambda inner: (
+            strategies.lists(inner, max_size=3)
+            | strategies.dictionaries(
+                strategies.sampled_from(
+                    ["resource_type", "children", "Segment", "Tier1", "id", "target_type", "marked_for_delete"]
+                ),
+                inner
+                | strategies.sampled_from(["ChildSegment", "Segment", "ChildResourceReference", "Tier1", "Infra"]),
+                max_size=4,
+            )
+        ),
+        max_leaves=12,
+    )
+)
+@hypothesis.settings(
+    max_examples=300, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+)
+def test_a_hierarchy_of_any_shape(manager, children):
+    with contextlib.suppress(Refused):
+        manager.do(*hierarchy.steps("/infra", {"children": children}, merge=False, check_revision=True))

@@ -1,0 +1,96 @@
+"""What OVN's southbound database says: which hypervisors there are, how far each has followed, which one has which port.
+
+Read only.  Everything is answered from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from trunkline.adapters import ovsdb
+from trunkline.adapters.ovsdb import RowUuid
+
+_GATEWAY_OPTION = "enable-chassis-as-gw"
+"""Source: ovn-controller(8), `external_ids:ovn-cms-options`."""
+
+
+class Chassis(ovsdb.Row, table="Chassis"):
+    """A hypervisor."""
+
+    name: str
+    other_config: dict[str, str]
+
+
+class ChassisPrivate(ovsdb.Row, table="Chassis_Private"):
+    """The number of the newest northbound write that a hypervisor's flows show; `chassis` is None when it has left."""
+
+    name: str
+    nb_cfg: int
+    chassis: RowUuid | None
+
+
+class PortBinding(ovsdb.Row, table="Port_Binding"):
+    """Where a logical port is, and whether its flows are there."""
+
+    logical_port: str
+    chassis: RowUuid | None
+    up: bool | None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The hypervisor that has a port, and whether the port works there."""
+
+    chassis: str
+    up: bool
+
+
+class Southbound:
+    """A live view of the database; `changed` is called after every batch of changes."""
+
+    def __init__(self, client: ovsdb.Client) -> None:
+        self._client = client
+        self._bindings: dict[str, PortBinding] = {}
+        self._replica: ovsdb.Replica | None = None
+
+    async def start(self, changed: Callable[[], None]) -> None:
+        """Load the view."""
+        replica = await self._client.replicate(Chassis, ChassisPrivate, PortBinding)
+        self._replica = replica
+        self._bindings = {row.logical_port: row for row in replica.table(PortBinding).values()}
+
+        def take(changes: list[ovsdb.Change]) -> None:
+            self._take(changes)
+            changed()
+
+        replica.listen(take)
+
+    def followed(self) -> dict[str, int]:
+        """The number that each hypervisor has followed to, by name."""
+        assert self._replica is not None
+        return {row.name: row.nb_cfg for row in self._replica.table(ChassisPrivate).values() if row.chassis}
+
+    def gateways(self) -> tuple[str, ...]:
+        """The hypervisors that say they may be gateways, by name; all of them if none says so."""
+        assert self._replica is not None
+        known = sorted(self._replica.table(Chassis).values(), key=lambda row: row.name)
+        willing = [row for row in known if _GATEWAY_OPTION in row.other_config.get("ovn-cms-options", "").split(",")]
+        return tuple(row.name for row in willing or known)
+
+    def place(self, port: str) -> Place | None:
+        """Where a logical port is; None if nowhere."""
+        row = self._bindings.get(port)
+        if self._replica is None or row is None or row.chassis is None:
+            return None
+        chassis = self._replica.table(Chassis).get(row.chassis)
+        return Place(chassis.name, bool(row.up)) if chassis else None
+
+    def _take(self, changes: list[ovsdb.Change]) -> None:
+        for change in changes:
+            if change.table != "Port_Binding":
+                continue
+            if change.old is not None and (change.new is None or change.old.logical_port != change.new.logical_port):
+                self._bindings.pop(change.old.logical_port, None)
+            if change.new is not None:
+                self._bindings[change.new.logical_port] = change.new
