@@ -102,8 +102,8 @@ def env(name: str | None, output: str | None) -> None:
     """Print what a shell needs to talk to the lab: eval "$(trunkline lab env)"."""
     from trunkline.lab import targets
 
-    chosen, _ = _open(name)
-    found = targets.exports(chosen)
+    chosen, drawn = _open(name)
+    found = targets.exports(chosen, drawn)
     if output:
         _dump(found, output)
     else:
@@ -160,7 +160,7 @@ def capture(
         return
     words = capture.tcpdump(where[0], expression, count=count or 0, write=write and write.resolve())
     limit = ("timeout", "--preserve-status", "--signal=INT", str(duration)) if duration else ()
-    _replace([*limit, *targets.command(place, words)], targets.environment(chosen, place))
+    _replace([*limit, *targets.command(place, words)], targets.environment(chosen, drawn, place))
 
 
 def _show(capture: Coroutine[Any, Any, None], duration: float | None) -> None:
@@ -190,6 +190,42 @@ def check(name: str | None, globs: tuple[str, ...], evidence: bool, keep: bool, 
     report = asyncio.run(running.run_all(chosen, drawn, found, keep=keep, evidence=evidence, say=click.echo))
     click.echo(f"{report.passed} passed, {report.failed} failed")
     sys.exit(1 if report.failed or not report.passed else 0)
+
+
+_segment = click.option("--segment", default="", metavar="PATH", help="Another segment than the topology's.")
+
+
+@lab.command()
+@_name
+@_segment
+@click.argument("machine")
+def attach(name: str | None, segment: str, machine: str) -> None:
+    """Attach a machine to its segment, as a hypervisor manager does: the segment port first, then the card."""
+    from trunkline.lab.fabric import verbs
+
+    click.echo(asyncio.run(verbs.attach(*_open(name), machine, segment=segment)))
+
+
+@lab.command()
+@_name
+@_segment
+@click.argument("machine")
+def detach(name: str | None, segment: str, machine: str) -> None:
+    """Unplug a machine's card and delete its segment port."""
+    from trunkline.lab.fabric import verbs
+
+    click.echo(asyncio.run(verbs.detach(*_open(name), machine, segment=segment)))
+
+
+@lab.command()
+@_name
+@click.argument("machine")
+@click.argument("hypervisor")
+def migrate(name: str | None, machine: str, hypervisor: str) -> None:
+    """Carry a machine to another hypervisor while it runs."""
+    from trunkline.lab.fabric import verbs
+
+    click.echo(asyncio.run(verbs.migrate(*_open(name), machine, hypervisor)))
 
 
 @lab.command(name="next")
@@ -231,7 +267,7 @@ def _become(name: str | None, target: str, command: tuple[str, ...], **extra: st
     namespaces.require_root()
     chosen, drawn = _open(name)
     place = targets.find(chosen, drawn, target)
-    _replace(targets.command(place, command), {**targets.environment(chosen, place), **extra})
+    _replace(targets.command(place, command), {**targets.environment(chosen, drawn, place), **extra})
 
 
 def _replace(command: list[str], environment: dict[str, str]) -> None:

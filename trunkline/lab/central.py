@@ -1,52 +1,63 @@
-"""OVN's databases, Trunkline's store and ovn-northd on the control-plane host.
+"""OVN's databases, Trunkline's store and ovn-northd: on the control-plane host for a cluster, on the manager for a fabric.
 
-Two database servers, so that nodes (which may talk to the southbound one, over TLS and with the rights of an
-ovn-controller) never share a process with what only the controller may touch.
+Two database servers, so that chassis (which may talk to the southbound one, over TLS and with the rights of an
+ovn-controller) never share a process with what only the controller or the manager may touch.
 """
 
 from __future__ import annotations
 
 from importlib import resources
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from trunkline.lab import openvswitch, processes, shell, topology
 from trunkline.lab.pki import Authority
 from trunkline.lab.state import Lab
-from trunkline.lab.topology import CONTROL_PLANE, Topology
+from trunkline.lab.topology import Topology
 
 SCHEMAS = Path("/usr/share/ovn")
 SOUTHBOUND_PORT = 6642
 
 ROLE = "ovn-controller"
-"""What a node may do with the southbound database: ovn-northd fills in the rights of this name."""
+"""What a chassis may do with the southbound database: ovn-northd fills in the rights of this name."""
 
 
-def northbound_remote(lab: Lab) -> str:
-    """Where `OVN_Northbound` and `Trunkline` are."""
-    return f"unix:{lab.home(CONTROL_PLANE)}/ovnnb_db.sock"
+def northbound_remote(lab: Lab, host: str) -> str:
+    """Where `OVN_Northbound` and `Trunkline` are, for programs of the same host."""
+    return f"unix:{lab.home(host)}/ovnnb_db.sock"
 
 
-def southbound_remote(drawn: Topology) -> str:
-    """Where nodes find `OVN_Southbound`."""
-    assert drawn.control_plane is not None
-    return f"ssl:{topology.management_address(drawn.control_plane)}:{SOUTHBOUND_PORT}"
+def southbound_remote(lab: Lab, host: str) -> str:
+    """Where `OVN_Southbound` is, for programs of the same host."""
+    return f"unix:{lab.home(host)}/ovnsb_db.sock"
 
 
-async def start(lab: Lab, drawn: Topology, authority: Authority) -> None:
-    """Start the databases and ovn-northd, as far as they do not run.
+def chassis_remote(drawn: Topology, host: str) -> str:
+    """Where chassis find `OVN_Southbound`."""
+    return f"ssl:{_address(drawn, host)}:{SOUTHBOUND_PORT}"
+
+
+async def start(lab: Lab, drawn: Topology, host: str, authority: Authority) -> None:
+    """Start a host's databases and ovn-northd, as far as they do not run.
 
     Raises:
         RemoteError: one of them does not start.
     """
-    home = lab.home(CONTROL_PLANE)
+    home = lab.home(host)
     await _create(home / "ovnnb.db", SCHEMAS / "ovn-nb.ovsschema")
     await _create(home / "ovnsb.db", SCHEMAS / "ovn-sb.ovsschema")
     with resources.as_file(resources.files("trunkline.adapters.store") / "trunkline.ovsschema") as schema:
         await _create(home / "trunkline.db", schema)
-    await _start_northbound(lab, home)
-    await _start_southbound(lab, drawn, home, authority)
-    northd = ("ovn-northd", f"--ovnnb-db=unix:{home}/ovnnb_db.sock", f"--ovnsb-db=unix:{home}/ovnsb_db.sock")
-    await processes.ensure(lab, openvswitch.daemon(lab, CONTROL_PLANE, "ovn-northd", *northd))
+    await _start_northbound(lab, host)
+    await _start_southbound(lab, host, _address(drawn, host), authority)
+    remotes = (f"--ovnnb-db={northbound_remote(lab, host)}", f"--ovnsb-db={southbound_remote(lab, host)}")
+    await processes.ensure(lab, openvswitch.daemon(lab, host, "ovn-northd", "ovn-northd", *remotes))
+
+
+def _address(drawn: Topology, host: str) -> IPv4Address:
+    address = topology.management_address(drawn.machines()[host])
+    assert address is not None, "reading has asked for it"
+    return address
 
 
 async def _create(database: Path, schema: Path) -> None:
@@ -54,15 +65,15 @@ async def _create(database: Path, schema: Path) -> None:
         await shell.run(["ovsdb-tool", "create", str(database), str(schema)])
 
 
-async def _start_northbound(lab: Lab, home: Path) -> None:
+async def _start_northbound(lab: Lab, host: str) -> None:
+    home = lab.home(host)
     server = ("ovsdb-server", f"{home}/ovnnb.db", f"{home}/trunkline.db", f"--remote=punix:{home}/ovnnb_db.sock")
-    await processes.ensure(lab, openvswitch.daemon(lab, CONTROL_PLANE, "ovnnb", *server))
+    await processes.ensure(lab, openvswitch.daemon(lab, host, "ovnnb", *server))
 
 
-async def _start_southbound(lab: Lab, drawn: Topology, home: Path, authority: Authority) -> None:
-    assert drawn.control_plane is not None
-    address = topology.management_address(drawn.control_plane)
-    pair = authority.issue("southbound", "ovn-southbound", names=tuple(filter(None, [address])))
+async def _start_southbound(lab: Lab, host: str, address: IPv4Address, authority: Authority) -> None:
+    home = lab.home(host)
+    pair = authority.issue(f"southbound-{host}", f"ovn-southbound-{host}", names=(address,))
     server = (
         "ovsdb-server",
         f"{home}/ovnsb.db",
@@ -72,7 +83,7 @@ async def _start_southbound(lab: Lab, drawn: Topology, home: Path, authority: Au
         f"--certificate={pair.certificate}",
         f"--ca-cert={authority.certificate}",
     )
-    await processes.ensure(lab, openvswitch.daemon(lab, CONTROL_PLANE, "ovnsb", *server))
+    await processes.ensure(lab, openvswitch.daemon(lab, host, "ovnsb", *server))
     connection = f"pssl:{SOUTHBOUND_PORT}:{address}"
     sbctl = ["ovn-sbctl", "--timeout=10", f"--db=unix:{home}/ovnsb_db.sock"]
     if connection not in await shell.run([*sbctl, "get-connection"]):

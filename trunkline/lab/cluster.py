@@ -7,7 +7,7 @@ from trunkline.lab.pki import Authority
 from trunkline.lab.progress import Progress
 from trunkline.lab.state import Lab
 from trunkline.lab.together import together
-from trunkline.lab.topology import Topology
+from trunkline.lab.topology import CONTROL_PLANE, Topology
 
 
 async def start(lab: Lab, drawn: Topology, progress: Progress) -> None:
@@ -40,7 +40,7 @@ def _expect_all_alive(lab: Lab, drawn: Topology) -> None:
 
 async def _control_plane(lab: Lab, drawn: Topology, authority: Authority, progress: Progress) -> None:
     with progress.step("databases and ovn-northd are up"):
-        await central.start(lab, drawn, authority)
+        await central.start(lab, drawn, CONTROL_PLANE, authority)
     with progress.step("the API server answers"):
         await programs.start_api_server(lab, drawn, authority)
         await readiness.api_server(lab)

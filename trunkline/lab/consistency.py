@@ -5,35 +5,24 @@ Each finding is the path of the entry at fault, a problem id, what was found, wh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
-from typing import Any, NamedTuple
+from typing import Any
 
-from trunkline.kit import problems
-from trunkline.lab import topology
+from trunkline.lab import fabric_consistency, topology
+from trunkline.lab.findings import (
+    DANGLING,
+    DUPLICATE,
+    INTERFACE,
+    LOOP,
+    NAME,
+    OUT_OF_RANGE,
+    WRONG_VALUE,
+    Finding,
+    Path,
+    missing,
+)
 from trunkline.lab.topology import Topology
-
-WRONG_VALUE = problems.register("TRK-0603", "A value in a topology file is missing or contradicts another.")
-DANGLING = problems.register("TRK-0604", "A topology file names something that it does not define.")
-DUPLICATE = problems.register("TRK-0605", "A topology file uses a name, VLAN or address twice.")
-OUT_OF_RANGE = problems.register("TRK-0606", "A value in a topology file is outside what is possible.")
-LOOP = problems.register("TRK-0607", "The switches of a topology form a loop.")
-
-NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
-INTERFACE = re.compile(r"[a-z][a-z0-9.-]{0,14}")
-
-Path = tuple[str | int, ...]
-
-
-class Finding(NamedTuple):
-    """One thing that cannot be."""
-
-    path: Path
-    code: str
-    found: str
-    allowed: str
-    hint: str = ""
 
 
 def contradictions(drawn: Topology) -> Iterator[Finding]:
@@ -50,9 +39,7 @@ def contradictions(drawn: Topology) -> Iterator[Finding]:
     for path, host in _hosts(drawn):
         for interface, link in host.links.items():
             yield from _link(drawn, (*path, "links", interface), interface, link, used)
-        if host.gateway and not any(
-            link.address and host.gateway in _prefix(drawn, link) for link in host.links.values()
-        ):
+        if host.gateway and not _reaches(drawn, host, host.gateway):
             yield Finding(
                 (*path, "gateway"),
                 OUT_OF_RANGE,
@@ -61,6 +48,7 @@ def contradictions(drawn: Topology) -> Iterator[Finding]:
             )
     for name, node in drawn.nodes.items():
         yield from _node(drawn, name, node)
+    yield from fabric_consistency.contradictions(drawn)
 
 
 def _cluster(drawn: Topology) -> Iterator[Finding]:
@@ -77,21 +65,27 @@ def _hosts(drawn: Topology) -> Iterator[tuple[Path, topology.Host]]:
         "routers": drawn.routers,
         "hosts": drawn.hosts,
         "nodes": drawn.nodes,
+        "hypervisors": drawn.hypervisors,
+        "vms": drawn.vms,
     }
     for section, hosts in sections.items():
         for name, host in hosts.items():
             yield (section, name), host
     if drawn.control_plane:
         yield (topology.CONTROL_PLANE,), drawn.control_plane
+    if drawn.fabric:
+        yield ("fabric",), drawn.fabric
 
 
 def _names(drawn: Topology) -> Iterator[Finding]:
-    seen: dict[str, Path] = {topology.CONTROL_PLANE: (topology.CONTROL_PLANE,)}
+    seen: dict[str, Path] = {topology.CONTROL_PLANE: (topology.CONTROL_PLANE,), topology.MANAGER: ("fabric",)}
     for section, entries in (
         ("switches", drawn.switches),
         ("routers", drawn.routers),
         ("hosts", drawn.hosts),
         ("nodes", drawn.nodes),
+        ("hypervisors", drawn.hypervisors),
+        ("vms", drawn.vms),
     ):
         for name in entries:
             path: Path = (section, name)
@@ -130,7 +124,7 @@ def _loops(drawn: Topology) -> Iterator[Finding]:
         for index, other in enumerate(switch.trunks):
             path = ("switches", name, "trunks", index)
             if other not in drawn.switches:
-                yield _missing(path, "switch", other, drawn.switches)
+                yield missing(path, "switch", other, drawn.switches)
             elif root(name) == root(other):
                 yield Finding(
                     path, LOOP, f"a second way from {name} to {other}", "one way between two switches is allowed"
@@ -147,12 +141,12 @@ def _link(
             path, OUT_OF_RANGE, repr(interface), "an interface name has at most 15 letters, digits, '.' or '-'"
         )
     if link.switch not in drawn.switches:
-        yield _missing((*path, "switch"), "switch", link.switch, drawn.switches)
+        yield missing((*path, "switch"), "switch", link.switch, drawn.switches)
     if link.vlan and link.vlan not in drawn.vlans:
-        yield _missing((*path, "vlan"), "VLAN", link.vlan, drawn.vlans)
+        yield missing((*path, "vlan"), "VLAN", link.vlan, drawn.vlans)
     for index, name in enumerate(link.tagged):
         if name not in drawn.vlans:
-            yield _missing((*path, "tagged", index), "VLAN", name, drawn.vlans)
+            yield missing((*path, "tagged", index), "VLAN", name, drawn.vlans)
         elif name == link.vlan or name in link.tagged[:index]:
             yield Finding((*path, "tagged", index), DUPLICATE, f"VLAN {name} again", "a port carries a VLAN once")
     if not link.vlan and not link.tagged:
@@ -176,17 +170,18 @@ def _node(drawn: Topology, name: str, node: topology.Node) -> Iterator[Finding]:
     path = ("nodes", name)
     if drawn.control_plane is None:
         yield Finding(path, DANGLING, "a node", "nodes need a control plane", "add the section control-plane")
-    if node.uplink not in node.links:
-        yield _missing((*path, "uplink"), "link", node.uplink, node.links)
+    cards = {**node.links, **({topology.VIF: node.vif} if node.vif else {})}
+    if node.uplink not in cards:
+        yield missing((*path, "uplink"), "link", node.uplink, cards)
     if topology.management_address(node) is None:
         yield Finding(path, WRONG_VALUE, "no address", "a node needs a link with an address")
 
 
-def _missing(path: Path, kind: str, name: str, known: Mapping[str, object]) -> Finding:
-    allowed = f"known are {', '.join(known)}" if known else "none is defined"
-    return Finding(
-        path, DANGLING, f"the {kind} {name!r}, which does not exist", allowed, problems.did_you_mean(name, known)
-    )
+def _reaches(drawn: Topology, host: topology.Host, gateway: IPv4Address) -> bool:
+    vif = host.vif if isinstance(host, topology.Node | topology.Vm) else None
+    if vif and vif.address and gateway in vif.address.network:
+        return True
+    return any(link.address and gateway in _prefix(drawn, link) for link in host.links.values())
 
 
 def _prefix(drawn: Topology, link: topology.Link) -> Any:

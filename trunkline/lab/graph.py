@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trunkline.lab import layout, shell
-from trunkline.lab.topology import CONTROL_PLANE, Topology
+from trunkline.lab import layout, shell, status
+from trunkline.lab.topology import CONTROL_PLANE, MANAGER, Topology
 
-_SHAPES = {"switch": "box", "router": "diamond", "host": "ellipse", CONTROL_PLANE: "component", "node": "box3d"}
+_SHAPES = {
+    "switch": "box",
+    "router": "diamond",
+    "host": "ellipse",
+    CONTROL_PLANE: "component",
+    MANAGER: "component",
+    "node": "box3d",
+    "hypervisor": "box3d",
+    "node vm": "folder",
+    "vm": "note",
+    "container": "plaintext",
+}
 _MERMAID = {
     "switch": ("[[", "]]"),
     "router": ("{{", "}}"),
     "host": ("([", "])"),
     CONTROL_PLANE: ("[/", "/]"),
+    MANAGER: ("[/", "/]"),
     "node": ("[", "]"),
+    "hypervisor": ("[", "]"),
+    "node vm": ("(", ")"),
+    "vm": ("(", ")"),
+    "container": (">", "]"),
 }
 
 
@@ -55,13 +71,7 @@ TEXT_FORMATS: dict[str, Callable[[Topology], str]] = {"dot": dot, "mermaid": mer
 
 
 def _members(drawn: Topology) -> list[tuple[str, str]]:
-    kinds = {
-        **dict.fromkeys(drawn.switches, "switch"),
-        **dict.fromkeys(drawn.routers, "router"),
-        **dict.fromkeys(drawn.hosts, "host"),
-        **({CONTROL_PLANE: CONTROL_PLANE} if drawn.control_plane else {}),
-        **dict.fromkeys(drawn.nodes, "node"),
-    }
+    kinds = {**dict.fromkeys(drawn.switches, "switch"), **status.roles(drawn)}
     return [(kind, name) for name, kind in kinds.items()]
 
 

@@ -5,15 +5,11 @@ Each program gets a settings file in its host's directory and nothing else; what
 
 from __future__ import annotations
 
-import socket
-import sys
 from pathlib import Path
-
-import msgspec
 
 from trunkline.agent import settings as agent_settings
 from trunkline.controller import settings as controller_settings
-from trunkline.lab import central, credentials, processes, settings, topology
+from trunkline.lab import central, credentials, daemons, processes, topology
 from trunkline.lab.pki import Authority, Pair
 from trunkline.lab.processes import Unit
 from trunkline.lab.state import Lab
@@ -22,7 +18,6 @@ from trunkline.standin.apiserver import settings as apiserver_settings
 from trunkline.standin.kubelet import settings as kubelet_settings
 
 API_PORT = 6443
-_TRUNKLINE = (sys.executable, "-m", "trunkline.cli.main")
 
 
 async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> None:
@@ -34,7 +29,7 @@ async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> N
     assert address is not None
     pair = credentials.server(authority, address, drawn.cluster.service_address)
     config = apiserver_settings.Settings(
-        store=central.northbound_remote(lab),
+        store=central.northbound_remote(lab, CONTROL_PLANE),
         tls=apiserver_settings.Tls(
             certificate=str(pair.certificate), key=str(pair.key), client_ca=str(authority.certificate)
         ),
@@ -43,8 +38,8 @@ async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> N
         service_cidr=str(drawn.cluster.services),
         cluster_cidr=str(drawn.cluster.pods),
     )
-    with _listen(lab) as listener:
-        unit = _program(
+    with daemons.listen(lab, "api_port") as listener:
+        unit = daemons.program(
             lab, CONTROL_PLANE, "apiserver", config, "standin", "apiserver", f"--listen-fd={listener.fileno()}"
         )
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
@@ -57,12 +52,12 @@ async def start_workloads(lab: Lab, drawn: Topology, authority: Authority) -> No
     pair = credentials.workloads(authority)
     kubeconfig = _kubeconfig(lab, drawn, authority, CONTROL_PLANE, pair, "workloads")
     words = ("standin", "controllers", f"--kubeconfig={kubeconfig}", f"--cluster-cidr={drawn.cluster.pods}")
-    await processes.ensure(lab, Unit(host=CONTROL_PLANE, name="workloads", argv=(*_TRUNKLINE, *words)))
+    await processes.ensure(lab, Unit(host=CONTROL_PLANE, name="workloads", argv=(*daemons.TRUNKLINE, *words)))
 
 
 async def start_controller(lab: Lab, drawn: Topology, authority: Authority) -> None:
     """Start Trunkline's controller."""
-    remote = central.northbound_remote(lab)
+    remote = central.northbound_remote(lab, CONTROL_PLANE)
     config = controller_settings.Settings(
         kubeconfig=str(
             _kubeconfig(lab, drawn, authority, CONTROL_PLANE, credentials.controller(authority), "controller")
@@ -74,7 +69,7 @@ async def start_controller(lab: Lab, drawn: Topology, authority: Authority) -> N
         physical_network=drawn.cluster.physical_network,
         holder=f"{lab.name}/{CONTROL_PLANE}",
     )
-    await processes.ensure(lab, _program(lab, CONTROL_PLANE, "controller", config, "controller"))
+    await processes.ensure(lab, daemons.program(lab, CONTROL_PLANE, "controller", config, "controller"))
 
 
 async def start_agent(lab: Lab, drawn: Topology, authority: Authority, name: str, node: Node) -> None:
@@ -85,7 +80,7 @@ async def start_agent(lab: Lab, drawn: Topology, authority: Authority, name: str
         node=name,
         kubeconfig=str(_kubeconfig(lab, drawn, authority, name, credentials.agent(authority, name), "agent")),
         ovs=f"unix:{home}/db.sock",
-        ovn_remote=central.southbound_remote(drawn),
+        ovn_remote=central.chassis_remote(drawn, CONTROL_PLANE),
         encap_ip=str(topology.management_address(node)),
         tls=agent_settings.Tls(
             private_key=str(chassis.key), certificate=str(chassis.certificate), ca=str(authority.certificate)
@@ -96,7 +91,7 @@ async def start_agent(lab: Lab, drawn: Topology, authority: Authority, name: str
         cni_conf_dir=f"{home}/cni/net.d",
         state_dir=f"{home}/agent",
     )
-    await processes.ensure(lab, _program(lab, name, "agent", config, "agent"))
+    await processes.ensure(lab, daemons.program(lab, name, "agent", config, "agent"))
 
 
 async def start_kubelet(lab: Lab, drawn: Topology, authority: Authority, name: str, node: Node) -> None:
@@ -113,30 +108,10 @@ async def start_kubelet(lab: Lab, drawn: Topology, authority: Authority, name: s
         cni_conf_dir=f"{home}/cni/net.d",
         cni_bin_dir=f"{home}/cni/bin",
     )
-    await processes.ensure(lab, _program(lab, name, "kubelet", config, "standin", "kubelet"))
-
-
-def _program(lab: Lab, host: str, name: str, config: msgspec.Struct, *words: str) -> Unit:
-    path = settings.write(lab.home(host) / f"{name}.toml", config)
-    return Unit(host=host, name=name, argv=(*_TRUNKLINE, *words, f"--config={path}"))
+    await processes.ensure(lab, daemons.program(lab, name, "kubelet", config, "standin", "kubelet"))
 
 
 def _kubeconfig(lab: Lab, drawn: Topology, authority: Authority, host: str, pair: Pair, user: str) -> Path:
     assert drawn.control_plane is not None
     url = f"https://{topology.management_address(drawn.control_plane)}:{API_PORT}"
     return credentials.write_kubeconfig(lab.home(host) / f"{user}.kubeconfig", authority, pair, url, context=user)
-
-
-def _listen(lab: Lab) -> socket.socket:
-    """A listening socket on 127.0.0.1, on the port that the lab had before if that is free."""
-    record = lab.read()
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", record.api_port))
-    except OSError:
-        listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
-    record.api_port = listener.getsockname()[1]
-    lab.update(record)
-    return listener

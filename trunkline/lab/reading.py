@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trunkline.kit import manifests, problems
-from trunkline.lab import consistency
+from trunkline.lab import consistency, findings
 from trunkline.lab.topology import Topology
 
 UNREADABLE = problems.register("TRK-0601", "A topology file cannot be read.")
@@ -49,7 +49,7 @@ def parse(text: str, *, name: str) -> Topology:
     return drawn
 
 
-def _problem(document: manifests.Document, finding: consistency.Finding) -> problems.Problem:
+def _problem(document: manifests.Document, finding: findings.Finding) -> problems.Problem:
     return problems.Problem(
         code=finding.code,
         object=str(document.place(finding.path)),

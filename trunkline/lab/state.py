@@ -4,7 +4,7 @@ One directory per lab, `.lab/<name>/` beside the virtual environment.  It is wri
 it, everything a lab owns carries the lab's id: namespaces in their name, processes in their environment.  So `down` needs
 no record of what was started, and is complete however `up` ended.
 
-    lab.json        id, name, port of the API server on this machine
+    lab.json        id, name, ports of the API server and the policy API on this machine
     topology.yaml   the topology as it was when the lab came up
     pki/            certificate authority, certificates and keys (0700)
     kubeconfig      for people on this machine
@@ -40,7 +40,7 @@ LONGEST_SOCKET = "/ovs-vswitchd.4194304.ctl"
 
 
 class Record(msgspec.Struct, kw_only=True):
-    """What a lab remembers about itself; `api_port` is 0 until the API server's port has been chosen.
+    """What a lab remembers about itself; the ports on this machine (API server, policy API) are 0 until they are chosen.
 
     A `bare` lab has no cluster, whatever its topology says.
     """
@@ -49,6 +49,7 @@ class Record(msgspec.Struct, kw_only=True):
     topology: str
     bare: bool = False
     api_port: int = 0
+    policy_port: int = 0
 
 
 class Lab:

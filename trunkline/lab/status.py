@@ -6,11 +6,14 @@ import msgspec
 
 from trunkline.lab import layout, namespaces, processes
 from trunkline.lab.state import Lab
-from trunkline.lab.topology import CONTROL_PLANE, Topology
+from trunkline.lab.topology import CONTROL_PLANE, MANAGER, Topology
 
 PROGRAMS = {
     CONTROL_PLANE: ("ovnnb", "ovnsb", "ovn-northd", "apiserver", "workloads", "controller"),
     "node": ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "agent", "kubelet"),
+    MANAGER: ("ovnnb", "ovnsb", "ovn-northd", "policy"),
+    "hypervisor": ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "agent"),
+    "node vm": ("ovsdb-server", "ovs-vswitchd"),
 }
 SWITCH_PROGRAMS = ("ovsdb-server", "ovs-vswitchd")
 """Which programs a host of each role runs, in the order in which they start."""
@@ -64,8 +67,12 @@ def roles(drawn: Topology) -> dict[str, str]:
     return {
         **dict.fromkeys(drawn.routers, "router"),
         **dict.fromkeys(drawn.hosts, "host"),
+        **({MANAGER: MANAGER} if drawn.fabric else {}),
+        **dict.fromkeys(drawn.hypervisors, "hypervisor"),
         **({CONTROL_PLANE: CONTROL_PLANE} if drawn.control_plane else {}),
         **dict.fromkeys(drawn.nodes, "node"),
+        **{name: "node vm" if vm.containers else "vm" for name, vm in drawn.vms.items()},
+        **{layout.container_host(*names): "container" for names in drawn.containers()},
     }
 
 

@@ -1,4 +1,6 @@
-"""From a name that people type to a place to be: a host of the topology, or `pod/NAMESPACE/NAME`."""
+"""From a name that people type to a place to be: a host of the topology, `pod/NAMESPACE/NAME`, `vm/NAME/CONTAINER`, or
+`port/NAME`, the far end of a virtual machine's card on whichever hypervisor it is.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,14 @@ import msgspec
 from trunkline.adapters.netlink.namespace import run_inside
 from trunkline.kit import problems
 from trunkline.lab import layout, namespaces, openvswitch
+from trunkline.lab.fabric import access, vifs
 from trunkline.lab.state import Lab
-from trunkline.lab.topology import CONTROL_PLANE, Node, Topology
+from trunkline.lab.topology import CONTROL_PLANE, MANAGER, VIF, Node, Topology
 
 UNKNOWN = problems.register("TRK-0620", "The lab has no host or pod of this name.")
 WHICH_INTERFACE = problems.register("TRK-0621", "A host has several interfaces, and one has to be chosen.")
 
-POD = "pod/"
+POD, CONTAINER, PORT = "pod/", "vm/", "port/"
 POD_INTERFACE = "eth0"
 
 
@@ -40,9 +43,9 @@ def find(lab: Lab, drawn: Topology, name: str) -> Target:
     Raises:
         IntentError: there is no such host or pod, or it has no namespace yet.
     """
-    target = _pod(lab, name) if name.startswith(POD) else _host(lab, drawn, name)
+    target = _target(lab, drawn, name)
     if target is None or namespaces.inode(target.namespace) is None:
-        known = [*drawn.switches, *drawn.machines(), "pod/NAMESPACE/NAME"]
+        known = [*drawn.switches, *drawn.machines(), *container_names(drawn), "pod/NAMESPACE/NAME"]
         hint = problems.did_you_mean(name, known) or "`trunkline lab status` shows hosts and pods"
         found = "nothing of that name" if target is None else "no network namespace of that name"
         raise problems.IntentError(
@@ -80,24 +83,61 @@ def command(target: Target, argv: tuple[str, ...]) -> list[str]:
     return ["nsenter", f"--net={namespaces.path(target.namespace)}", "--", *argv]
 
 
-def environment(lab: Lab, target: Target) -> dict[str, str]:
+def environment(lab: Lab, drawn: Topology, target: Target) -> dict[str, str]:
     """The environment in which OVS and OVN tools find the target's own daemons, and kubectl the cluster."""
-    found = {**lab.environment(), **exports(lab)}
+    found = {**lab.environment(), **exports(lab, drawn)}
     return {**found, **openvswitch.environment(lab, target.host)} if target.host else found
 
 
-def exports(lab: Lab) -> dict[str, str]:
-    """What a person's shell needs to talk to the lab; PATH only where kubectl is not on it already."""
-    central = lab.home(CONTROL_PLANE)
+def container_names(drawn: Topology) -> list[str]:
+    """What containers are called by people."""
+    return [f"{CONTAINER}{machine}/{name}" for machine, name in drawn.containers()]
+
+
+def exports(lab: Lab, drawn: Topology) -> dict[str, str]:
+    """What a person's shell needs to talk to the lab; PATH only where kubectl is not on it already.
+
+    OVN's databases are the cluster's, if the lab has one, else the fabric's.
+    """
+    home = lab.home(MANAGER if drawn.fabric and not drawn.control_plane else CONTROL_PLANE)
     found = {
         "KUBECONFIG": str(lab.kubeconfig),
-        "OVN_NB_DB": f"unix:{central}/ovnnb_db.sock",
-        "OVN_SB_DB": f"unix:{central}/ovnsb_db.sock",
+        "OVN_NB_DB": f"unix:{home}/ovnnb_db.sock",
+        "OVN_SB_DB": f"unix:{home}/ovnsb_db.sock",
     }
+    if drawn.fabric:
+        found |= access.exports(lab)
     tools = Path(sys.prefix).parent / ".tools" / "bin"
     if shutil.which("kubectl") is None and (tools / "kubectl").exists():
         found["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
     return found
+
+
+def _target(lab: Lab, drawn: Topology, name: str) -> Target | None:
+    if name.startswith(POD):
+        return _pod(lab, name)
+    if name.startswith(CONTAINER):
+        return _container(lab, drawn, name)
+    if name.startswith(PORT):
+        return _port(lab, drawn, name)
+    return _host(lab, drawn, name)
+
+
+def _container(lab: Lab, drawn: Topology, name: str) -> Target | None:
+    machine, _, container = name.removeprefix(CONTAINER).partition("/")
+    if (machine, container) not in drawn.containers():
+        return None
+    namespace = lab.namespace(layout.container_host(machine, container))
+    return Target(name=name, namespace=namespace, interfaces=_present(namespace), usual=(VIF,))
+
+
+def _port(lab: Lab, drawn: Topology, name: str) -> Target | None:
+    machine = name.removeprefix(PORT)
+    if machine not in drawn.vifs():
+        return None
+    hypervisor = vifs.where(lab, drawn, machine)
+    port = (layout.vif_port(machine),)
+    return Target(name=name, namespace=lab.namespace(hypervisor), host=hypervisor, interfaces=port, usual=port)
 
 
 def _host(lab: Lab, drawn: Topology, name: str) -> Target | None:
@@ -108,7 +148,7 @@ def _host(lab: Lab, drawn: Topology, name: str) -> Target | None:
         usual = tuple(port.name for port in ports if port.tagged or port.trunk)
     elif name in drawn.machines():
         machine = drawn.machines()[name]
-        named = tuple(machine.links)
+        named = (*((VIF,) if name in drawn.vifs() else ()), *machine.links)
         usual = (machine.uplink,) if isinstance(machine, Node) else named if len(named) == 1 else ()
     else:
         return None

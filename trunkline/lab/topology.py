@@ -1,4 +1,5 @@
-"""What a topology file says: VLANs, switches, routers, outside hosts, a control plane, nodes, and the links between them.
+"""What a topology file says: VLANs, switches, routers, outside hosts, a control plane, nodes, and the links between them;
+a fabric's manager and hypervisors, and the virtual machines on them.
 
 The structs are the file's grammar; `reading` turns a file into them and finds everything that is wrong, `layout` works out
 which interfaces and switch ports follow.  A link belongs to the host whose interface it is and names the switch at its
@@ -7,7 +8,8 @@ other end; a switch's ports are therefore never listed twice.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any
 
 import msgspec
 
@@ -68,10 +70,68 @@ class ControlPlane(Host, frozen=True, kw_only=True):
     """The host of the API server, the controller and OVN's databases; always called `control-plane`."""
 
 
-class Node(Host, frozen=True, kw_only=True):
-    """A Kubernetes node; the agent gives `uplink` to the bridge that carries the pods' VLANs."""
+class Vif(_Part, frozen=True, kw_only=True):
+    """A virtual machine's network card: on which hypervisor it begins, to which segment (policy path) it is attached.
 
+    `address` is what the machine gives its card, with the length of the prefix; `mtu` is in bytes.
+    """
+
+    hypervisor: str
+    segment: str
+    address: IPv4Interface | None = None
+    mtu: int = 1500
+
+
+class Node(Host, frozen=True, kw_only=True):
+    """A Kubernetes node; the agent gives `uplink` to the bridge that carries the pods' VLANs.
+
+    A node with a `vif` is a virtual machine of the fabric: its card is called `eth0`, and it needs no links.
+    """
+
+    links: dict[str, Link] = {}
     uplink: str = "eth0"
+    vif: Vif | None = None
+
+
+class Fabric(Host, frozen=True, kw_only=True):
+    """The fabric's manager, a host called `manager`, and what its policy API is told when the lab comes up.
+
+    `objects` are bodies by policy path; they are put in the order of the file, before any machine is attached.
+    """
+
+    objects: dict[str, dict[str, Any]] = {}
+
+
+class Teaming(_Part, frozen=True, kw_only=True):
+    """A teaming policy: frames leave by the first card of `active`, then `standby`, that has a carrier."""
+
+    active: str
+    standby: tuple[str, ...] = ()
+
+
+class Hypervisor(Host, frozen=True, kw_only=True):
+    """A machine on which virtual machines run; its first address is its tunnel endpoint.
+
+    `teaming` says, for each physical network that segments may leave by, which of the cards it uses.
+    """
+
+    teaming: dict[str, Teaming] = {}
+
+
+class Container(_Part, frozen=True, kw_only=True):
+    """A container in a virtual machine, behind an access port of the machine's own switch: `tag` 0 is no tag at all."""
+
+    tag: int
+    address: IPv4Interface
+    gateway: IPv4Address | None = None
+
+
+class Vm(Host, frozen=True, kw_only=True):
+    """A virtual machine.  One with containers runs an Open vSwitch of its own, which pushes their tags."""
+
+    links: dict[str, Link] = {}
+    vif: Vif
+    containers: dict[str, Container] = {}
 
 
 class Cluster(_Part, frozen=True, kw_only=True):
@@ -98,16 +158,35 @@ class Topology(_Part, frozen=True, kw_only=True):
     control_plane: ControlPlane | None = None
     nodes: dict[str, Node] = {}
     cluster: Cluster = Cluster()
+    fabric: Fabric | None = None
+    hypervisors: dict[str, Hypervisor] = {}
+    vms: dict[str, Vm] = {}
 
     def machines(self) -> dict[str, Host]:
         """Everything that has links, by name, in the order in which it is worth starting."""
+        manager = {MANAGER: self.fabric} if self.fabric else {}
         central = {CONTROL_PLANE: self.control_plane} if self.control_plane else {}
-        return {**self.routers, **self.hosts, **central, **self.nodes}
+        physical = {**self.routers, **self.hosts, **manager, **self.hypervisors, **central}
+        return {**physical, **self.nodes, **self.vms}
+
+    def containers(self) -> dict[tuple[str, str], Container]:
+        """Every container by its machine's name and its own."""
+        return {(vm, name): found for vm in self.vms for name, found in self.vms[vm].containers.items()}
+
+    def vifs(self) -> dict[str, Vif]:
+        """The cards of everything that runs on a hypervisor, by the machine's name."""
+        on_fabric = {name: node.vif for name, node in self.nodes.items() if node.vif}
+        return {**on_fabric, **{name: vm.vif for name, vm in self.vms.items()}}
 
 
 CONTROL_PLANE = "control-plane"
+MANAGER = "manager"
+VIF = "eth0"
+"""What a virtual machine calls its card."""
 
 
 def management_address(host: Host) -> IPv4Address | None:
-    """The address other machines of the cluster know the host by: the first one its links carry, in the file's order."""
+    """The address other machines of the cluster know the host by: the first one it carries, in the file's order."""
+    if isinstance(host, Node | Vm) and host.vif and host.vif.address:
+        return host.vif.address.ip
     return next((link.address for link in host.links.values() if link.address), None)

@@ -17,7 +17,7 @@ OTHER_TOPOLOGY = problems.register("TRK-0618", "A lab of this name is up with an
 
 async def up(lab: Lab, drawn: Topology, text: str, *, source: str, bare: bool = False, progress: Progress) -> None:
     """Make the topology real; `text` is its file's content and `source` the file's name.
-    With `bare` no cluster is started.
+    With `bare` neither a fabric nor a cluster is started.
 
     Raises:
         IntentError: not root, another command is at work, or another topology is up under this name.
@@ -30,10 +30,21 @@ async def up(lab: Lab, drawn: Topology, text: str, *, source: str, bare: bool = 
             progress.note(leftover)
         with progress.step(f"wired {len(drawn.switches)} switches and {len(drawn.machines())} hosts"):
             await _wire(lab, drawn)
-        if bare or drawn.control_plane is None:
-            await openvswitch.start_switches(lab, drawn, progress)
-            return
-        from trunkline.lab import cluster  # late: the Kubernetes client takes longer to import than a bare lab to start
+        await _start(lab, drawn, progress, bare=bare)
+
+
+async def _start(lab: Lab, drawn: Topology, progress: Progress, *, bare: bool) -> None:
+    """What the wires are for: the fabric first, for a cluster's nodes may be machines of it."""
+    # Imported late: clients of APIs take longer to import than a bare lab to start.
+    if bare or not (drawn.fabric or drawn.control_plane):
+        await openvswitch.start_switches(lab, drawn, progress)
+        return
+    if drawn.fabric:
+        from trunkline.lab.fabric import start
+
+        await start.start(lab, drawn, progress)
+    if drawn.control_plane:
+        from trunkline.lab import cluster
 
         await cluster.start(lab, drawn, progress)
 

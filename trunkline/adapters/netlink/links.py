@@ -106,6 +106,16 @@ def change(kernel: Connection, index: int, *, up: bool | None = None, mtu: int =
     kernel.request(RTM_NEWLINK, 0, body)
 
 
+def move(kernel: Connection, index: int, namespace_fd: int) -> None:
+    """Move an interface to the namespace open as `namespace_fd`; it is down there, and of a pair the other end stays.
+
+    Raises:
+        OSError: the kernel refused (EEXIST: its name is taken there).
+    """
+    body = _INFO.pack(0, 0, index, 0, 0) + message.number(_IFLA_NET_NS_FD, namespace_fd)
+    kernel.request(RTM_NEWLINK, 0, body)
+
+
 def remove(kernel: Connection, name: str) -> bool:
     """Remove an interface (of a pair, both ends); False when it was gone already."""
     try:

@@ -49,7 +49,7 @@ async def execute(bench: Bench, wanted: Execute) -> list[str]:
         StepFailed: its exit code or what it printed is not as wanted.
     """
     target = bench.target(wanted.at)
-    environment = targets.environment(bench.lab, target)
+    environment = targets.environment(bench.lab, bench.drawn, target)
     code, output, said = await shell.attempt(targets.command(target, wanted.run), environment=environment)
     seen = [f"{wanted.at}: {' '.join(wanted.run)}", *(output + said).strip().splitlines()]
     missing = [text for text in wanted.contains if text not in output]
