@@ -257,6 +257,11 @@ class Node:
         if ready:
             until(lambda: (self.conf_dir / install.CONFIGURATION).exists(), 20)
 
+    def restore(self) -> None:
+        """Give the cards back; the agent must not run."""
+        settings = self.directory / "agent.json"
+        run("ip", "netns", "exec", self.namespace, sys.executable, AGENT, settings, "-", "restore")
+
     def _start(
         self, name: str, *arguments: str | Path, program: bool = True, env: dict[str, str] | None = None
     ) -> None:

@@ -34,7 +34,7 @@ def state(node: Any) -> tuple[set[str], set[str]]:
     """The ports of br-int and the host ends of pods' cables."""
     links = {link["ifname"] for link in json.loads(node.ip("-j", "link"))}
     ports = set(node.vsctl("list-ports", "br-int").split())
-    return {name for name in ports if name.startswith("tl")}, {name for name in links if name.startswith("tl")}
+    return {name for name in ports if name.startswith("trkp")}, {name for name in links if name.startswith("trkp")}
 
 
 def pings(site: Any, pod: str, address: str) -> bool:

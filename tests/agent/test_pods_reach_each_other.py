@@ -37,7 +37,7 @@ def test_two_pods_on_two_nodes_reach_each_other_through_the_vlan(site: Any, vers
     assert ip["interface"] == 1
     assert answer["routes"] == [{"dst": "0.0.0.0/0", "gw": "172.16.19.254"}]
     assert ("mtu" in inside) == (version == "1.1.0")
-    assert re.fullmatch(r"tl[0-9a-f]{12}", host_end["name"])
+    assert re.fullmatch(r"trkp[0-9a-f]{11}", host_end["name"])
 
     # Ready means ready: the very first packets arrive.
     assert received(f"{site.prefix}-a", "172.16.19.12", count=5) == 5

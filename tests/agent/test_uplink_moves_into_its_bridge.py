@@ -8,9 +8,7 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +18,6 @@ from tests.agent.conftest import until
 pytestmark = pytest.mark.lab
 
 UPLINK = [{"interface": "eth0", "physical_network": "trunk"}]
-AGENT = Path(__file__).with_name("agent_process.py")
 
 
 class Pinger:
@@ -73,21 +70,6 @@ def assert_given_back(node: Any, before: Any) -> None:
     assert not difference, difference
 
 
-def restore(node: Any) -> None:
-    command = [
-        "ip",
-        "netns",
-        "exec",
-        node.namespace,
-        sys.executable,
-        AGENT,
-        node.directory / "agent.json",
-        "-",
-        "restore",
-    ]
-    subprocess.run([str(part) for part in command], check=True, timeout=30)
-
-
 def test_given_a_dressed_card_when_it_moves_then_the_node_stays_reachable_and_restore_gives_everything_back(
     site: Any,
 ) -> None:
@@ -113,7 +95,7 @@ def test_given_a_dressed_card_when_it_moves_then_the_node_stays_reachable_and_re
     assert moves == 1, "what is done is not done again"
     node.daemons.stop("agent")
     pings = Pinger(f"{site.prefix}-router", "10.77.0.11")
-    restore(node)
+    node.restore()
     lost = pings.lost()
     assert lost <= 3, f"{lost} pings of 10 ms lost by the restoration"
     assert_given_back(node, before)
@@ -135,7 +117,7 @@ def test_given_an_agent_killed_at_any_line_of_the_move_then_the_next_one_complet
     assert {found["local"] for found in shown["addr_info"]} == {found["local"] for found in before[0]["addr_info"]}
     assert not [route for route in routes if route.get("dev") == "eth0"]
     node.daemons.stop("agent")
-    restore(node)
+    node.restore()
     assert_given_back(node, before)
 
 

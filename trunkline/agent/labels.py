@@ -17,6 +17,10 @@ MANAGEMENT = {**OWNER, "trunkline-kind": "Node"}
 UPLINK = {**OWNER, "trunkline-kind": "Uplink"}
 
 
+CABLES = "trkp"
+"""How the names of the host ends of pods' cables begin; `trk0` is the node's own."""
+
+
 class PodLabels(msgspec.Struct, frozen=True, kw_only=True):
     """Which pod an interface belongs to; `network` is the name in the runtime's configuration list."""
 
@@ -64,7 +68,7 @@ def of_key(key: spec.AttachmentKey) -> dict[str, str]:
 
 def host_name(key: spec.AttachmentKey) -> str:
     """The host end of a pod's cable: follows from the key, so that it is found again without any record."""
-    return f"tl{ids.short_hash(f'{key.container}/{key.interface}', 12)}"
+    return f"{CABLES}{ids.short_hash(f'{key.container}/{key.interface}', 11)}"
 
 
 def host_mac(name: str) -> str:

@@ -14,7 +14,7 @@ import structlog
 from trunkline.adapters.kube import resources
 from trunkline.adapters.kube.client import Kube
 from trunkline.adapters.kube.informer import Informer
-from trunkline.adapters.netlink import datapath
+from trunkline.adapters.netlink import datapath, seclusion
 from trunkline.adapters.ovs import switch
 from trunkline.adapters.ovs.switch import Switch
 from trunkline.agent import install, keeper
@@ -60,10 +60,17 @@ async def keep(settings: Settings) -> None:
 
 
 async def restore(settings: Settings) -> None:
-    """Give the node's network cards back what they wore before they went into bridges."""
+    """Give the node's network cards back what they wore before they went into bridges, and the kernel their frames.
+
+    Raises:
+        OSError: nft refused.
+        RemoteError: the kernel or the database refused a step; nothing of the record is lost.
+    """
     async with switch.connect(settings.ovs) as node_switch:
         await node_switch.set_external_ids({}, absent=["ovn-bridge-mappings"])
-        await keeper.uplinks_of(settings, node_switch, _datapath(settings)).restore()
+        if (kind := _datapath(settings)) == "netdev":
+            await seclusion.lift()
+        await keeper.uplinks_of(settings, node_switch, kind).restore()
 
 
 class Agent:

@@ -1,17 +1,23 @@
 """The node's Open vSwitch as OVN needs it: the integration bridge, the physical networks' bridges, who the node is.
 
+With the userspace datapath the kernel's own stack is kept from the frames of cards and pods, or each would be dealt with twice.
+
 `bring_up` runs from whatever is there to what should be there and may be repeated at any time.  Its order matters once:
 the guard holds before ovn-controller learns where its database is, and a bridge exists before it is mapped.
 """
 
 from __future__ import annotations
 
+from trunkline.adapters.netlink import seclusion
 from trunkline.adapters.ovs.switch import BridgeSpec, Switch
 from trunkline.agent import labels
 from trunkline.agent.guard import Guard
 from trunkline.agent.management import Management
 from trunkline.agent.settings import Settings
 from trunkline.agent.uplinks import Uplinks, bridge_name
+from trunkline.kit import problems
+
+NOT_SECLUDED = problems.register("TRK-0523", "The kernel could not be kept from frames that are for the datapath")
 
 _GUARD_SECONDS = 30.0
 """How long to wait for ovs-vswitchd to say what its datapath can do; chosen: it takes well under a second."""
@@ -29,13 +35,14 @@ class Node:
         management: Management,
         datapath: str,
     ) -> None:
-        """`guard` is None where the kernel's datapath is used, which does not need it."""
+        """`guard` is None where the kernel's datapath is used, which needs neither a guard nor seclusion."""
         self._switch = switch
         self._settings = settings
         self._guard = guard
         self._uplinks = uplinks
         self._management = management
         self._datapath = datapath
+        self._secluded = False
 
     async def bring_up(self) -> None:
         """Change what differs.
@@ -53,8 +60,23 @@ class Node:
             await self._switch.ensure_datapath(self._datapath)
             await self._switch.replica.wait_for(lambda: guard.holds, _GUARD_SECONDS)
         await self._uplinks.bring_up()
+        if self._guard:
+            await self._seclude()
         await self._switch.set_external_ids({**self._mappings(), "ovn-remote": self._settings.ovn_remote})
         await self._management.bring_up()
+
+    async def _seclude(self) -> None:
+        """Only now: until the bridge speaks for the node, the kernel needs what comes in by the card."""
+        if self._secluded:
+            return
+        try:
+            await seclusion.seclude([f"{labels.CABLES}*", *(uplink.interface for uplink in self._settings.uplinks)])
+        except OSError as error:
+            problem = problems.Problem(
+                code=NOT_SECLUDED, object=f"node {self._settings.node}", found=error.strerror or str(error)
+            )
+            raise problems.RemoteError(problems=[problem]) from error
+        self._secluded = True
 
     def _integration_bridge(self) -> BridgeSpec:
         return BridgeSpec(

@@ -5,17 +5,13 @@ Everything is brought from what is there to what should be, and may be repeated;
 
 from __future__ import annotations
 
-import asyncio
 import errno
 
 import msgspec
 
-from trunkline.adapters.netlink import addresses, links, offload, routes
+from trunkline.adapters.netlink import addresses, links, nftables, offload, routes
 from trunkline.adapters.netlink.connection import Connection
 from trunkline.kit.addresses import IPAddress, IPInterface, IPNetwork
-
-TABLE = "trunkline"
-"""The one nftables table that is ours."""
 
 _REPEATED = frozenset({errno.EEXIST})
 
@@ -72,12 +68,7 @@ async def disguise(name: str, inside: tuple[IPNetwork, ...], cluster: tuple[IPNe
     Raises:
         OSError: nft is missing or refused the rules.
     """
-    process = await asyncio.create_subprocess_exec(
-        "nft", "-f", "-", stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    _, trouble = await process.communicate(ruleset(name, inside, cluster).encode())
-    if process.returncode:
-        raise OSError(errno.EIO, f"nft: {trouble.decode().strip()}")
+    await nftables.load(ruleset(name, inside, cluster))
 
 
 def ruleset(name: str, inside: tuple[IPNetwork, ...], cluster: tuple[IPNetwork, ...]) -> str:
@@ -85,9 +76,7 @@ def ruleset(name: str, inside: tuple[IPNetwork, ...], cluster: tuple[IPNetwork, 
     lines = [_rule(name, prefix, [other for other in cluster if other.version == prefix.version]) for prefix in inside]
     rules = "\n".join(f"    {line}" for line in lines)
     return f"""\
-table inet {TABLE}
-delete table inet {TABLE}
-table inet {TABLE} {{
+{nftables.removed("inet", nftables.TABLE)}table inet {nftables.TABLE} {{
   chain postrouting {{
     type nat hook postrouting priority srcnat; policy accept;
 {rules}
