@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from hypothesis import strategies
 
-from trunkline.dialects.nsx import change, hierarchy
+from trunkline.dialects.nsx import change, hierarchy, shapes
 from trunkline.dialects.nsx.catalogue import TABLE
 from trunkline.dialects.nsx.errors import Refused
+from trunkline.dialects.nsx.resource import COMMON
 
 PARENTS = {
     "": "",
@@ -60,31 +61,41 @@ interesting = strategies.sampled_from(
         "x" * 300,
     ]
 )
-anything = strategies.recursive(
-    interesting,
-    lambda inner: (
-        strategies.lists(inner, max_size=3)
-        | strategies.dictionaries(
-            strategies.sampled_from(
-                ["id", "type", "gateway_address", "ip_address", "name", "scope", "traffic_tag", "subnets"]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=6,
-)
+texts = strategies.sampled_from(["10.0.0.1/24", "10.0.0.0/24", "fd00::1/64", "10.0.0.1", "19", "00:50:56:ad:28:d5"])
+places = strategies.sampled_from(["", "/infra/segments/s", "/infra/segments/q", "/infra/tier-1s/t", "/nowhere"])
+
+
+def shaped(shape):
+    """Mostly what the shape wants, now and then something else."""
+    match shape:
+        case shapes.ListOf(item):
+            wanted = strategies.lists(shaped(item), max_size=3)
+        case shapes.Object(fields):
+            wanted = strategies.fixed_dictionaries({}, optional={field.name: shaped(field.shape) for field in fields})
+        case shapes.Choice(words):
+            wanted = strategies.sampled_from(words)
+        case shapes.Integer(least, most):
+            wanted = strategies.sampled_from([least, most, least + 1])
+        case shapes.Boolean():
+            wanted = strategies.booleans()
+        case shapes.PolicyPath():
+            wanted = places
+        case _:
+            wanted = texts
+    return strategies.one_of(wanted, wanted, wanted, interesting)
 
 
 def bodies(resource):
-    names = [field.name for field in resource.fields] + ["id", "display_name", "tags", "_revision", "children", "new"]
-    return strategies.dictionaries(strategies.sampled_from(names), anything, max_size=6)
+    optional = {field.name: shaped(field.shape) for field in (*resource.fields, *COMMON.fields)}
+    optional |= dict.fromkeys(("id", "_revision", "children", "new"), interesting)
+    names = strategies.sets(strategies.sampled_from(sorted(optional)), max_size=5)
+    return names.flatmap(lambda chosen: strategies.fixed_dictionaries({name: optional[name] for name in chosen}))
 
 
 @pytest.mark.parametrize("resource", WRITABLE, ids=lambda resource: resource.type)
 @hypothesis.given(data=strategies.data(), merge=strategies.booleans())
 @hypothesis.settings(
-    max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
 def test_a_body_of_any_shape(manager, resource, data, merge):
     for path in (

@@ -35,6 +35,14 @@ def test_a_child_may_come_before_what_it_needs(manager):
     assert manager.get("/infra/segments/child/segment-connection-binding-maps/m")["vlan_traffic_tag"] == 7
 
 
+def test_a_segment_may_come_before_its_zone(manager):
+    point = "/infra/sites/default/enforcement-points/default"
+    zone = child("PolicyTransportZone", id="z", tz_type="VLAN_BACKED")
+    below = reference("Site", "default", reference("EnforcementPoint", "default", zone))
+    manager.hierarchy(child("Segment", id="v", vlan_ids=["5"], transport_zone_path=f"{point}/transport-zones/z"), below)
+    assert "overlay_id" not in manager.get("/infra/segments/v")
+
+
 def test_one_wrong_object_stops_all_of_them(manager):
     with pytest.raises(Refused):
         manager.hierarchy(child("Tier1", id="t1"), child("Segment", id="s", admin_state="SIDEWAYS"))

@@ -106,9 +106,12 @@ def plan(
     stage = _Stage(overlay, guard)
     for step in steps:
         stage.take(step)
-    _complete(overlay)
     for path in stage.touched:
         _must_exist(overlay, path)
+    for draft in overlay.drafts.values():
+        # Before completion, which may look at what a body refers to.
+        _check_links(overlay, draft)
+    _complete(overlay)
     for draft in overlay.drafts.values():
         _judge(overlay, draft)
     for path in overlay.erased:
@@ -202,11 +205,14 @@ def _complete(overlay: Overlay) -> None:
         overlay.index(draft)
 
 
-def _judge(overlay: Overlay, draft: Draft) -> None:
+def _check_links(overlay: Overlay, draft: Draft) -> None:
     _must_exist(overlay, paths.parent_of(draft.path))
     for reference, kinds in draft.resource.shape.references(draft.body):
         if kinds:
             _check_reference(overlay, draft.path, reference, kinds)
+
+
+def _judge(overlay: Overlay, draft: Draft) -> None:
     for claim in draft.resource.rules.claims(draft.path, draft.body):
         if rival := overlay.rival(claim, draft.path):
             raise claimed(claim, draft.path, rival)

@@ -16,8 +16,14 @@ _NEW_OF_OLD = {"OVERLAY_STANDARD": "OVERLAY_BACKED", "OVERLAY_ENS": "OVERLAY_BAC
 
 
 def is_overlay(zone: Body | None) -> bool:
-    """Whether segments of the zone are carried in tunnels; a missing zone counts as overlay."""
-    return zone is None or zone["transport_zone_type"] == "OVERLAY"
+    """Whether segments of the zone are carried in tunnels; a missing zone counts as overlay.
+
+    A zone that is written in the same request may not be completed yet, and tell its kind in one way only.
+    """
+    if zone is None:
+        return True
+    short = zone.get("transport_zone_type")
+    return bool(short == "OVERLAY" if short else zone.get("tz_type") != "VLAN_BACKED")
 
 
 def default_overlay(view: View) -> str | None:
@@ -50,7 +56,7 @@ def _check(draft: Draft, view: View) -> None:
         raise errors.wrong(draft.path, "tz_type", zone["tz_type"], allowed, trk=errors.IMMUTABLE)
     others = [path for path in sorted(view.members(COLLECTION)) if path != draft.path]
     same = [path for path in others if is_overlay(view.body(path)) == is_overlay(zone)]
-    if zone["is_default"] and (default := [path for path in same if (view.body(path) or {})["is_default"]]):
+    if zone["is_default"] and (default := [path for path in same if (view.body(path) or {}).get("is_default")]):
         raise errors.wrong(draft.path, "is_default", True, f"path=[{default[0]}] is the default already")
 
 
