@@ -72,6 +72,26 @@ def test_the_same_state_later_is_the_same_status(a):
     assert written(a, previous=first, now=NOW + timedelta(days=1)) == first
 
 
+def test_conditions_from_elsewhere_stand_beside_ours_and_keep_their_time_too(a):
+    pool, later = ippools.decode(a.beta()), NOW + timedelta(hours=1)
+    pending = status.Condition("Attached", "False", "Pending", "not yet")
+
+    first = status.status(pool, (), previous=None, now=NOW, further=[pending])
+    refused = status.Condition("Attached", "False", "Refused", "no")
+    second = status.status(pool, (), previous=first, now=later, further=[refused])
+    third = status.status(
+        pool, (), previous=second, now=later, further=[status.Condition("Attached", "True", "Realized", "")]
+    )
+
+    assert [conditions(each)["Attached"] for each in (first, second, third)] == [
+        ("False", "2026-11-20T12:00:00Z"),
+        ("False", "2026-11-20T12:00:00Z"),
+        ("True", "2026-11-20T13:00:00Z"),
+    ]
+    assert status.conditions(second)[-1] == refused
+    assert "Attached" not in conditions(status.status(pool, (), previous=third, now=later))
+
+
 def test_a_pool_with_mistakes_is_not_ready_and_says_why(a):
     found = written(a, vlan=4095)
 

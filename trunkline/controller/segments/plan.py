@@ -86,7 +86,7 @@ def plan(wanted: Mapping[int, Wanted], observed: Observed, shape: Shape) -> Plan
     for vlan, each in wanted.items():
         child = shape.child(vlan)
         parents = [parent for parent in shape.parents if (vlan, parent) not in barred]
-        if child not in segments and not (parents and each.pools):
+        if not parents or (child not in segments and not each.pools):
             continue
         kept.add(child)
         wanted_bindings |= {shape.binding(vlan, parent): shape.binding_body(vlan, parent) for parent in parents}

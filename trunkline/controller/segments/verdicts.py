@@ -67,15 +67,13 @@ def unknown(error: problems.TrunklineError) -> Condition:
 
 def _findings(vlan: int, standing: Standing, shape: Shape) -> Iterator[_Finding]:
     conflicts = {each.parent: each for each in standing.plan.conflicts if each.vlan == vlan}
-    if child := standing.failures.get(shape.child(vlan)):
-        yield _failed(child)
+    yield from (_Finding("TagConflict", str(_taken(each))) for each in conflicts.values())
+    if error := standing.failures.get(shape.child(vlan)):
+        yield _failed(error)
         return
-    for parent in shape.parents:
-        path = shape.binding(vlan, parent)
+    for path in (shape.binding(vlan, parent) for parent in shape.parents if parent not in conflicts):
         state, why = standing.realized.get(path, ("UNREALIZED", ""))
-        if parent in conflicts:
-            yield _Finding("TagConflict", str(_taken(conflicts[parent])))
-        elif path in standing.failures:
+        if path in standing.failures:
             yield _failed(standing.failures[path])
         elif state == "ERROR":
             yield _Finding("RealizationFailed", f"{path}: {why or 'the manager says no more'}")
