@@ -148,9 +148,12 @@ async def test_realised_state_in_all_its_forms(admin, network):
     state = await admin.get("/infra/segments/web/state")
     assert (state["state"], state["failure_message"]) == ("error", "no such VLAN")
     network.follows["/infra/segments/web"] = Realisation(state="REALIZED")
-    network.follows["/infra/segments/web/ports/p"] = Realisation(state="REALIZED")
+    at = {"transport_node_ids": ["hv1"], "operational_status": ["UP"]}
+    network.follows["/infra/segments/web/ports/p"] = Realisation(state="REALIZED", attributes=at)
     assert (await admin.get("/infra/segments/state", configuration_state="success"))["result_count"] == 1
-    assert (await admin.get("/infra/segments/web/ports/p/state"))["attachment"] == {"id": "vif", "state": "ATTACHED"}
+    attached = {"id": "vif", "state": "ATTACHED", "attachers": [{"host": "hv1", "entity": "vif"}]}
+    assert (await admin.get("/infra/segments/web/ports/p/state"))["attachment"] == attached
+    assert (await admin.get("/infra/segments/web/ports/p/status"))["status"] == "UP"
     assert (await admin.refused("GET", status, intent_path="/infra/segments/nowhere"))[0] == 404
     assert (await admin.refused("GET", "/infra/realized-state/realized-entities"))[:2] == (400, 500012)
 

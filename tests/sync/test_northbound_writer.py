@@ -14,6 +14,7 @@ from trunkline.adapters import ovsdb
 from trunkline.intent import model
 from trunkline.kit import addresses
 from trunkline.ovn import diff, identity
+from trunkline.sync.northbound import Northbound
 
 VLAN = model.Network(id="vlan/trunk/19/x", kind=model.NetworkKind.VLAN, physical_network="trunk", vlan=19)
 
@@ -30,6 +31,7 @@ def pod(number: int, **changes: Any) -> model.Port:
 
 
 WEB = (pod(1), pod(2))
+LOCALNET = f"localnet:{VLAN.id}|{VLAN.physical_network}"
 SHOP = model.Intent.of([VLAN, *WEB])
 
 
@@ -48,7 +50,7 @@ async def test_intent_is_in_the_database_when_its_revision_is_written(writing: A
     async with writing() as northbound:
         await northbound.written(northbound.replace(SHOP))
 
-        assert names(ovn_central) == {f"localnet:{VLAN.id}", *(port.id for port in WEB)}
+        assert names(ovn_central) == {LOCALNET, *(port.id for port in WEB)}
 
 
 async def test_restart_writes_nothing(writing: Any, transactions: list[Any]) -> None:
@@ -90,7 +92,7 @@ async def test_removed_port_goes_and_the_other_stays(writing: Any, ovn_central: 
 
         await northbound.written(northbound.apply(removed=[identity.key_of(WEB[0])]))
 
-        assert names(ovn_central) == {f"localnet:{VLAN.id}", WEB[1].id}
+        assert names(ovn_central) == {LOCALNET, WEB[1].id}
 
 
 async def test_nothing_is_written_or_removed_before_the_whole_intent_is_known(writing: Any, ovn_central: Any) -> None:
@@ -100,7 +102,7 @@ async def test_nothing_is_written_or_removed_before_the_whole_intent_is_known(wr
         northbound.apply([pod(3)])
         await asyncio.sleep(0.2)  # nothing must happen: there is no event to wait for
 
-        assert names(ovn_central) == {f"localnet:{VLAN.id}", *(port.id for port in WEB)}
+        assert names(ovn_central) == {LOCALNET, *(port.id for port in WEB)}
 
 
 async def test_what_left_the_intent_while_the_writer_was_down_is_removed(writing: Any, ovn_central: Any) -> None:
@@ -118,7 +120,7 @@ async def test_what_left_the_intent_while_the_writer_was_down_is_removed(writing
         pytest.param(["lsp-del", WEB[0].id], id="port-deleted"),
         pytest.param(["ls-del", VLAN.id], id="switch-deleted"),
         pytest.param(["set", "logical_switch_port", WEB[0].id, "port_security=[]"], id="column-cleared"),
-        pytest.param(["set", "logical_switch_port", f"localnet:{VLAN.id}", "tag_request=7"], id="tag-changed"),
+        pytest.param(["set", "logical_switch_port", LOCALNET, "tag_request=7"], id="tag-changed"),
         pytest.param(["remove", "logical_switch_port", WEB[0].id, "options", "requested-chassis"], id="key-removed"),
     ],
 )
@@ -196,7 +198,7 @@ async def test_killed_database_is_brought_in_line_when_it_is_back(writing: Any, 
 
         await asyncio.wait_for(northbound.written(revision), 10)
 
-        assert names(ovn_central) == {f"localnet:{VLAN.id}", WEB[1].id, pod(3).id}
+        assert names(ovn_central) == {LOCALNET, WEB[1].id, pod(3).id}
 
 
 async def test_commit_in_doubt_that_happened_is_not_repeated(
@@ -234,7 +236,7 @@ async def test_two_writers_of_one_owner_make_no_row_twice(writing: Any, ovn_cent
         await asyncio.gather(first.written(revisions[0]), second.written(revisions[1]))
 
         assert len(ovn_central.nbctl("--bare", "--columns=_uuid", "list", "logical_switch").split()) == 1
-        assert names(ovn_central) == {f"localnet:{VLAN.id}", *(port.id for port in WEB)}
+        assert names(ovn_central) == {LOCALNET, *(port.id for port in WEB)}
 
 
 async def test_realised_when_northd_has_taken_it_in(writing: Any, ovn_central: Any) -> None:
@@ -258,3 +260,18 @@ def contents(central: Any) -> list[str]:
     columns = "name,type,addresses,port_security,tag_request,options,external_ids"
     text = central.nbctl("--format=csv", "--no-headings", f"--columns={columns}", "list", "logical_switch_port")
     return sorted(text.splitlines())
+
+
+async def test_numbered_writes_take_a_number_each_and_nothing_else_does(ovn_central: Any) -> None:
+    def number() -> int:
+        return int(ovn_central.nbctl("get", "NB_Global", ".", "nb_cfg"))
+
+    for expected in (1, 1):
+        async with ovsdb.Client(ovn_central.remote("nb"), "OVN_Northbound", connect_timeout=10) as client:
+            northbound = Northbound(client, "fabric", numbered=True)
+            await northbound.start()
+            task = asyncio.create_task(northbound.run())
+            await northbound.written(northbound.replace(SHOP))
+
+            assert number() == expected
+            task.cancel()

@@ -13,13 +13,13 @@ from pathlib import Path
 import structlog
 
 from trunkline.adapters import store as documents
-from trunkline.dialects.nsx.realized import Nobody
 from trunkline.policy import app, serving
 from trunkline.policy.audit import Audit
 from trunkline.policy.identity import passwords
 from trunkline.policy.identity.accounts import Accounts, User
 from trunkline.policy.identity.gate import Gate
 from trunkline.policy.manager import Manager
+from trunkline.policy.realise import lasting
 from trunkline.policy.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -43,11 +43,12 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
         audit = Audit(home / "audit.log")
         try:
             gate = Gate(accounts, session_timeout=settings.session_timeout)
-            manager = Manager(store, settings, gate, audit, Nobody())
-            await manager.prepare()
-            # What is loaded now mostly stays: without this every full collection walks all of it, 100 ms at 60,000 objects.
-            gc.freeze()
-            await _serve(manager, accounts, settings, listening)
+            async with lasting.realising(store, settings) as realiser:
+                manager = Manager(store, settings, gate, audit, realiser)
+                await manager.prepare()
+                # What is loaded mostly stays: without this every full collection walks all of it, 100 ms at 60,000 objects.
+                gc.freeze()
+                await _serve(manager, accounts, settings, listening)
         finally:
             audit.close()
 

@@ -31,6 +31,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     edge_clusters: tuple[str, ...] = ("edge-cluster",)
     """Names of the edge clusters that gateways may run on."""
 
+    northbound: str = ""
+    """OVSDB remote of OVN's northbound database; empty: objects are kept, and nothing is realised."""
+
+    southbound: str = ""
+    """OVSDB remote of OVN's southbound database, which is read only; needed with `northbound`."""
+
+    physical_network: str = "trunk"
+    """The physical network of VLAN segments without a named teaming policy; hypervisors map it to a bridge."""
+
+    gateways: dict[str, tuple[str, ...]] = {}
+    """By edge cluster, the hypervisors (`system-id`) that may serve its gateways, best first.  For others: those that have
+    `enable-chassis-as-gw` among their `ovn-cms-options`, or all if none has."""
+
     session_timeout: float = 1800.0
     """Seconds without a request after which a session ends (NSX: 1800)."""
 

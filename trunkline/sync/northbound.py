@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 REFUSED = problems.register("TRK-0411", "The northbound database refuses a row.")
 
 _GLOBAL = "NB_Global"
+_NEXT = ovsdb.mutate(_GLOBAL, (), [("nb_cfg", "+=", 1)])
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 """Seconds between rounds that do not come to an end; chosen: short enough for a race, long enough for a full disk."""
 
@@ -36,8 +37,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 class Northbound:
     """The northbound rows of one `owner`, written through `client` (database `OVN_Northbound`)."""
 
-    def __init__(self, client: ovsdb.Client, owner: str = DEFAULT_OWNER) -> None:
+    def __init__(self, client: ovsdb.Client, owner: str = DEFAULT_OWNER, *, numbered: bool = False) -> None:
+        """`numbered`: every write also takes the next number, so that one can be told how far OVN has followed."""
         self._client = client
+        self._numbered = numbered
         self._target = ovn.Target(owner)
         self._observed = ovn.Observed(owner)
         self._replica: ovsdb.Replica | None = None
@@ -60,6 +63,8 @@ class Northbound:
                 self._put(name, uuid, row)
         replica.listen(self._take)
         self._replica = replica
+        if self._numbered:
+            await self._make_global()
 
     def replace(self, intent: model.Intent) -> int:
         """Take in the whole intent in place of everything known; answers a revision for `written`."""
@@ -78,6 +83,16 @@ class Northbound:
         for key, problem in self._stuck.items():
             found[key.object] = (*found.get(key.object, ()), problem)
         return found
+
+    def problems_of(self, key: ovn.ObjectKey) -> tuple[Problem, ...]:
+        """What keeps rows of one object from being written, or is odd about it."""
+        stuck = (problem for row, problem in self._stuck.items() if row.object == key)
+        return (*self._target.problems.get(key, ()), *stuck)
+
+    @property
+    def written_revision(self) -> int:
+        """The revision up to which everything is in the database or among the `problems`."""
+        return self._written
 
     @property
     def revision(self) -> int:
@@ -151,7 +166,7 @@ class Northbound:
         if not plan.operations:
             return
         try:
-            await self._client.transact(transaction.operations(plan))
+            await self._client.transact([*transaction.operations(plan), *([_NEXT] if self._numbered else [])])
         except (ovsdb.ConstraintViolation, ovsdb.ReferentialIntegrityViolation) as error:
             if len(keys) == 1:
                 self._refuse(keys.copy().pop(), error)
@@ -182,13 +197,23 @@ class Northbound:
             await self._client.transact([])
 
     async def _next_nb_cfg(self) -> int:
-        bump = ovsdb.mutate(_GLOBAL, (), [("nb_cfg", "+=", 1)])
         while True:
             try:
-                results = await self._client.transact([bump, ovsdb.select(_GLOBAL, (), ["nb_cfg"])])
+                results = await self._client.transact([_NEXT, ovsdb.select(_GLOBAL, (), ["nb_cfg"])])
             except ovsdb.CommitInDoubt:
                 continue  # One number too many does no harm.
             return int(results[1]["rows"][0]["nb_cfg"])
+
+    async def _make_global(self) -> None:
+        """Make the one row that holds the numbers, if neither northd nor a tool has made it."""
+        assert self._replica is not None
+        while not self._replica.table(_GLOBAL):
+            try:
+                await self._client.transact([ovsdb.insert(_GLOBAL, {})])
+            except ovsdb.ConstraintViolation:
+                pass  # Somebody else made it, and the mirror has seen it before this answer.
+            except ovsdb.CommitInDoubt:
+                await self._client.live()
 
     def _take(self, changes: list[ovsdb.Change]) -> None:
         touched: set[ovn.RowKey] = set()

@@ -128,20 +128,28 @@ def configuration_state(entry: Entry, found: Realisation) -> Body:
 
 def port_answer(entry: Entry, found: Realisation, operation: str) -> Body:
     """`.../state` and `.../status` of a segment port."""
+    nodes = found.attributes.get("transport_node_ids", [])
     if operation == "status":
-        return {
-            "logical_port_id": entry.body["realization_id"],
-            "status": "UP" if found.state == "REALIZED" else "DOWN",
-        }
-    attachment = entry.body.get("attachment", {})
-    state = "ATTACHED" if found.state == "REALIZED" else "DETACHED"
+        up = found.attributes.get("operational_status") == ["UP"]
+        return {"logical_port_id": entry.body["realization_id"], "status": "UP" if up else "DOWN"}
+    body = entry.body
+    bound = body.get("address_bindings", []) if found.state == "REALIZED" else []
     result: Body = {
-        "transport_node_ids": found.attributes.get("transport_node_ids", []),
-        "realized_bindings": [],
+        "transport_node_ids": nodes,
+        "realized_bindings": [{"binding": _binding(each), "source": "USER_DEFINED"} for each in bound],
         "discovered_bindings": [],
         "duplicate_bindings": [],
     }
-    return result | {"attachment": {"id": attachment.get("id", ""), "state": state if attachment else "FREE"}}
+    if identifier := body.get("attachment", {}).get("id"):
+        attachers = [{"host": node, "entity": identifier} for node in nodes]
+        state = "ATTACHED" if nodes else "DETACHED"
+        return result | {"attachment": {"id": identifier, "state": state, "attachers": attachers}}
+    return result | {"attachment": {"id": "", "state": "FREE"}}
+
+
+def _binding(bound: dict[str, Any]) -> dict[str, Any]:
+    names = {"ip_address": "ip_address", "mac_address": "mac_address", "vlan_id": "vlan"}
+    return {shown: bound[name] for name, shown in names.items() if name in bound}
 
 
 def _alarm(found: Realisation) -> dict[str, Any]:

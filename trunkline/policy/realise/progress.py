@@ -34,9 +34,7 @@ class Progress:
 
         A number of northd's is reached by all hypervisors together, so each is compared with it.
         """
-        self._behind = {
-            name: self._behind.get(name, now) for name, number in hypervisors.items() if number < northd
-        }
+        self._behind = {name: self._behind.get(name, now) for name, number in hypervisors.items() if number < northd}
         self.silent = frozenset(name for name, since in self._behind.items() if now - since >= PATIENCE)
         heard = [number for name, number in hypervisors.items() if name not in self.silent]
         reached = min([northd, *heard])

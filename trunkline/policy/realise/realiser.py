@@ -1,7 +1,7 @@
 """Keeps the network what the policy objects say, and answers what became of each.
 
 Documents are followed in the store, not in the manager's memory, so that nothing is realised that is not durable.  The
-state of an object is found when somebody asks for it, from what is known at that moment: no history of states is kept.
+state of an object is found when somebody asks, from what is known at that moment: no history of states is kept.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from trunkline.intent import model
 from trunkline.kit import clock
 from trunkline.kit.problems import Problem
 from trunkline.ovn import checks
+from trunkline.policy.realise.ledger import Ledger, Stamp
+from trunkline.policy.realise.northd import Numbers
 from trunkline.policy.realise.progress import Progress
 from trunkline.policy.realise.southbound import Southbound
 from trunkline.policy.settings import Settings
@@ -29,114 +31,101 @@ from trunkline.sync.northbound import Northbound
 
 OWNER = "fabric"
 PREFIX = "nsx"
-_RETRY = 1.0
-"""Seconds before a connection that broke for good is tried again (chosen)."""
-_HARMLESS = frozenset({checks.OUTSIDE})
-"""What the compiler remarks while it makes the rows all the same."""
+"""Where the policy objects are in the store: this and the policy path."""
+
+_REMARKS = frozenset({checks.OUTSIDE})
+"""What the compiler says of rows that it makes all the same."""
 
 _log = structlog.get_logger(__name__)
 
 
-class _Stamp(msgspec.Struct, frozen=True):
-    """What says how new a document is."""
-
-    revision: int = msgspec.field(name="_revision", default=0)
-    modified_ms: int = msgspec.field(name="_last_modified_time", default=0)
-
-
-class _Followed(msgspec.Struct):
-    """How far a document got: its `_revision`, the writer's revision that holds it, and when the network showed it."""
-
-    revision: int
-    written: int
-    since_ms: int
-    published_ms: int = 0
-
-
 class Realiser:
-    """Answers at once; `run` does the work."""
+    """One connection's life: from `start` until something breaks; another one begins anew."""
 
-    def __init__(self, store: documents.Store, settings: Settings) -> None:
+    def __init__(self, store: documents.Store, settings: Settings, north: ovsdb.Client, south: ovsdb.Client) -> None:
         self._store, self._settings = store, settings
-        self._stamps = msgspec.json.Decoder(_Stamp)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Begin anew."""
+        self._northbound = Northbound(north, OWNER, numbered=True)
+        self._numbers, self._southbound = Numbers(north), Southbound(south)
         self._fabric = realisation.Fabric()
-        self._progress = Progress()
-        self._followed: dict[str, _Followed] = {}
-        self._unshown: dict[str, _Followed] = {}
-        self._northbound: Northbound | None = None
-        self._southbound: Southbound | None = None
-        self._again: asyncio.TimerHandle | None = None
+        self._progress, self._ledger = Progress(), Ledger()
+        self._facts: dict[str, Any] = {}
         self._news: dict[str, documents.Event] = {}
         self._ring = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._stamps = msgspec.json.Decoder(Stamp)
+
+    async def run(self) -> None:
+        """Bring the network in line with the store, and keep it so.
+
+        Raises:
+            ExceptionGroup: a connection is gone for good, or a part met a case that it was not made for.
+        """
+        await self._northbound.start()
+        await self._numbers.start(self._look)
+        await self._southbound.start(self._see)
+        self._facts = self._known()
+        since = self._load()
+        async with asyncio.TaskGroup() as group:
+            for task in (self._northbound.run(), self._confirm(), self._listen(since), self._work()):
+                group.create_task(task)
 
     def realisation(self, path: str, revision: int) -> Realisation | None:
         """What became of the object at `path` as of `_revision` `revision`; None when nothing is known of it."""
-        followed = self._followed.get(path)
-        if followed is None or followed.revision < revision or self._northbound is None:
+        standing = self._ledger.get(path)
+        if standing is None or standing.revision < revision:
             return None
-        keys = [ovn.ObjectKey(*key) for key in self._fabric.keys(path)]
-        refusals, remarks = self._judge(path, keys)
-        places = self._places(keys)
-        shown = followed.written <= self._progress.shown and not self._is_mute(places)
-        silent = [f"hypervisor {name} does not answer" for name in sorted(self._progress.silent)]
-        told = [str(each) for each in refusals or remarks] + (silent if followed.published_ms else [])
+        keys = [ovn.ObjectKey(*key) for key in sorted(self._fabric.keys(path))]
+        refusals, remarks = self._judged(path, keys)
+        attributes = self._places(keys)
+        silent = self._progress.silent & (standing.missed | set(attributes.get("transport_node_ids", ())))
+        shown = bool(standing.published_ms) and not silent & set(attributes.get("transport_node_ids", ()))
+        told = [*map(str, refusals or remarks), *(f"hypervisor {name} does not answer" for name in sorted(silent))]
         return Realisation(
             state="ERROR" if refusals else "REALIZED" if shown else "UNREALIZED",
-            revision=followed.revision,
+            revision=standing.revision,
             problem="; ".join(told),
-            published_ms=followed.published_ms,
-            took_ms=max(0, followed.published_ms - followed.since_ms) if followed.published_ms else 0,
-            attributes=places,
+            published_ms=standing.published_ms,
+            took_ms=max(standing.published_ms - standing.since_ms, 0),
+            attributes=attributes,
         )
 
-    async def run(self) -> None:
-        """Follow the store and the network for ever; whatever breaks is begun anew."""
-        while True:
-            try:
-                await self._connected()
-            except Exception:
-                _log.exception("realisation begins anew", again_in=_RETRY)
-            self._forget()
-            await asyncio.sleep(_RETRY)
+    def place(self, port: str) -> str:
+        """The hypervisor that has a port, "" if none."""
+        found = self._southbound.place(port)
+        return found.chassis if found else ""
 
-    async def _connected(self) -> None:
-        settings = self._settings
-        async with (
-            ovsdb.Client(settings.northbound, "OVN_Northbound") as north,
-            ovsdb.Client(settings.southbound, "OVN_Southbound") as south,
-            asyncio.TaskGroup() as group,
-        ):
-            northbound, southbound = Northbound(north, OWNER, numbered=True), Southbound(south)
-            await northbound.start()
-            await southbound.start(self._look)
-            self._northbound, self._southbound = northbound, southbound
-            since = self._load()
-            northbound.on_number(self._look)
-            group.create_task(northbound.run())
-            group.create_task(self._note_written(northbound))
-            group.create_task(self._pump(since))
-            group.create_task(self._work())
+    def _judged(self, path: str, keys: Iterable[ovn.ObjectKey]) -> tuple[list[Problem], list[Problem]]:
+        """Why the document at a path is not honoured, and what is odd about it."""
+        found = [problem for key in keys for problem in self._northbound.problems_of(key)]
+        refusals = [problem for problem in found if problem.code not in _REMARKS]
+        remarks = [problem for problem in found if problem.code in _REMARKS]
+        return self._fabric.problems(path) + refusals, self._fabric.remarks(path) + remarks
+
+    def _places(self, keys: Iterable[ovn.ObjectKey]) -> dict[str, list[str]]:
+        """The hypervisors on which ports of an object are, and whether all of its ports work there."""
+        ports = [key.id for key in keys if key.kind == model.Port.__name__]
+        found = [self._southbound.place(port) for port in ports]
+        if not any(found):
+            return {}
+        up = all(place is not None and place.up for place in found)
+        return {
+            "transport_node_ids": sorted({place.chassis for place in found if place}),
+            "operational_status": ["UP" if up else "DOWN"],
+        }
 
     def _load(self) -> int:
         """Take in everything that is stored, in place of everything known; answers the store's revision."""
-        assert self._northbound is not None
         found = {_path(document): document for document in self._store.list(f"{PREFIX}/")}
         gone = [path for path in self._fabric.paths() if path not in found]
-        self._fabric.take(map(_written, found.values()), gone, self._facts())
+        self._fabric.take([_written(each) for each in found.values()], gone, self._facts)
         revision = self._northbound.replace(model.Intent.of(self._fabric.objects()))
-        for path in gone:
-            self._followed.pop(path, None)
-            self._unshown.pop(path, None)
+        self._ledger.drop(gone)
         for path, document in found.items():
-            self._follow(path, self._stamps.decode(document.body), revision)
+            self._ledger.enter(path, self._stamps.decode(document.body), revision)
         return self._store.revision
 
-    async def _pump(self, since: int) -> None:
-        """Gather the store's events; several that come together are taken in together."""
+    async def _listen(self, since: int) -> None:
+        """Gather the store's events; those that come together are taken in together."""
         while True:
             try:
                 async for event in self._store.watch(f"{PREFIX}/", since):
@@ -155,37 +144,59 @@ class Realiser:
             self._take(news)
 
     def _take(self, news: Mapping[str, documents.Event]) -> None:
-        assert self._northbound is not None
-        written = [_written(event.document) for event in news.values() if event.type != "DELETED"]
         gone = [path for path, event in news.items() if event.type == "DELETED"]
-        change = self._fabric.take(written, gone, self._facts())
+        written = {path: event.document for path, event in news.items() if event.type != "DELETED"}
+        change = self._fabric.take([_written(each) for each in written.values()], gone, self._facts)
         revision = self._northbound.revision
         if change.changed or change.removed:
-            removed = [ovn.ObjectKey(*key) for key in change.removed]
-            revision = self._northbound.apply(change.changed, removed)
-        for path in gone:
-            self._followed.pop(path, None)
-            self._unshown.pop(path, None)
-        for path in change.documents - set(gone):
-            if path in news:
-                self._follow(path, self._stamps.decode(news[path].document.body), revision)
-            elif (known := self._followed.get(path)) is not None:
-                self._follow(path, _Stamp(known.revision, _now_ms()), revision)
+            revision = self._northbound.apply(change.changed, [ovn.ObjectKey(*key) for key in change.removed])
+        self._ledger.drop(gone)
+        for path, document in written.items():
+            self._ledger.enter(path, self._stamps.decode(document.body), revision)
+        for path in change.documents - news.keys():
+            self._ledger.touch(path, _now_ms(), revision)
+        self._look()
 
-    def _follow(self, path: str, stamp: _Stamp, written: int) -> None:
-        self._followed[path] = self._unshown[path] = _Followed(stamp.revision, written, stamp.modified_ms)
+    async def _confirm(self) -> None:
+        """Note what is in the database, and under which number."""
+        revision = 0
+        while True:
+            await self._northbound.written(revision + 1)
+            revision = self._northbound.written_revision
+            self._progress.written(revision, self._numbers.drawn)
+            self._look()
 
-    def _facts(self) -> dict[str, Any]:
-        """What the rules must know besides the documents: physical network, and who may serve the edge clusters."""
-        assert self._southbound is not None
+    def _see(self) -> None:
+        """The southbound database has changed."""
+        if (facts := self._known()) != self._facts:
+            self._facts = facts
+            self._ring.set()
+        self._look()
+
+    def _look(self) -> None:
+        """See how far the network has followed."""
+        loop = asyncio.get_running_loop()
+        again = self._progress.look(self._numbers.northd, self._southbound.followed(), loop.time())
+        self._ledger.show(self._progress.shown, self._progress.silent, _now_ms())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(again, self._look) if again is not None else None
+
+    def _known(self) -> dict[str, Any]:
+        """The facts that rules must know besides the documents."""
         willing = self._southbound.gateways()
-        clusters = {name: self._settings.gateways.get(name) or willing for name in self._settings.edge_clusters}
+        clusters = {name: tuple(self._settings.gateways.get(name, willing)) for name in self._settings.edge_clusters}
         edges = {f"{realisation.EDGES} {name}": members for name, members in clusters.items()}
         return {realisation.PHYSICAL_NETWORK: self._settings.physical_network, **edges}
 
-    async def _note_written(self, northbound: Northbound) -> None:
-        while True:
-            await northbound.written(self._progress_next())
-            self._progress.written(northbound.written_revision, northbound.number)
-            self._noted = northbound.written_revision
-            self._look()
+
+def _path(document: documents.Document) -> str:
+    return document.path.removeprefix(PREFIX)
+
+
+def _written(document: documents.Document) -> realisation.Written:
+    return realisation.Written(_path(document), document.kind, document.body)
+
+
+def _now_ms() -> int:
+    return int(clock.now().timestamp() * 1000)

@@ -68,8 +68,8 @@ class Southbound:
 
     def followed(self) -> dict[str, int]:
         """The number that each hypervisor has followed to, by name."""
-        assert self._replica is not None
-        return {row.name: row.nb_cfg for row in self._replica.table(ChassisPrivate).values() if row.chassis}
+        rows = self._replica.table(ChassisPrivate).values() if self._replica else ()
+        return {row.name: row.nb_cfg for row in rows if row.chassis}
 
     def gateways(self) -> tuple[str, ...]:
         """The hypervisors that say they may be gateways, by name; all of them if none says so."""

@@ -1,0 +1,224 @@
+"""The policy manager as a program on real databases, with northd and hypervisors that have a datapath in name only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from trunkline.adapters import store
+
+OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+BASE = "/policy/api/v1"
+
+
+class Hypervisor:
+    """OVS with the dummy datapath and ovn-controller, in a directory of their own: no privileges, no namespaces."""
+
+    def __init__(self, home: Path, name: str, southbound: str, number: int) -> None:
+        self.name, self._home = name, home / name
+        self._home.mkdir()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        subprocess.run(["ovsdb-tool", "create", str(self._home / "conf.db"), OVS_SCHEMA], check=True)
+        self._start("ovsdb-server", f"{self._home}/conf.db", f"--remote=punix:{self._home}/db.sock")
+        ids = {
+            "system-id": name,
+            "ovn-remote": southbound,
+            "ovn-encap-type": "geneve",
+            "ovn-encap-ip": f"127.0.1.{number}",
+            "ovn-bridge-mappings": "trunk:br-trunk",
+        }
+        self.vsctl("--no-wait", "init", "--", "set", "open", ".", *(f'external_ids:{k}="{v}"' for k, v in ids.items()))
+        dummy = ("--enable-dummy=override", "--disable-system", f"unix:{self._home}/db.sock")
+        self._start("ovs-vswitchd", *dummy)
+        for bridge in ("br-int", "br-trunk"):
+            self.vsctl("add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=dummy", "fail_mode=secure")
+        self.start_controller()
+
+    def start_controller(self) -> None:
+        self._start("ovn-controller", f"unix:{self._home}/db.sock")
+
+    def freeze(self) -> None:
+        self._processes["ovn-controller"].send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._processes["ovn-controller"].send_signal(signal.SIGCONT)
+
+    def plug(self, vif: str) -> None:
+        """An interface of a machine appears."""
+        name = f"v-{vif}"[:15]
+        self.vsctl("add-port", "br-int", name, "--", "set", "interface", name, f"external_ids:iface-id={vif}")
+
+    def unplug(self, vif: str) -> None:
+        self.vsctl("--if-exists", "del-port", "br-int", f"v-{vif}"[:15])
+
+    def vsctl(self, *argv: str) -> str:
+        command = ["ovs-vsctl", f"--db=unix:{self._home}/db.sock", "--timeout=10", *argv]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def stop(self) -> None:
+        self.thaw()
+        for process in reversed(self._processes.values()):
+            process.kill()
+            process.wait()
+
+    def _start(self, program: str, *argv: str) -> None:
+        names = ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVN_RUNDIR", "OVN_LOGDIR", "OVN_DBDIR")
+        environment = os.environ | dict.fromkeys(names, str(self._home))
+        quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={self._home}/{program}.log")
+        control = f"--unixctl={self._home}/{program}.ctl"
+        self._processes[program] = subprocess.Popen([program, *argv, *quiet, control], env=environment)
+        if program == "ovsdb-server":
+            wait_until(lambda: _listens(self._home / "db.sock"))
+
+
+class Manager:
+    """`trunkline policy` as a process, and a client of it."""
+
+    def __init__(self, home: Path, central: Any, database: str) -> None:
+        self.home, self.central = home, central
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"https://127.0.0.1:{port}"
+        (home / "policy.toml").write_text(
+            f'store = "{database}"\nstate_dir = "{home}/state"\nlisten = "127.0.0.1:{port}"\n'
+            f'admin_password_file = "{home}/password"\n'
+            f'northbound = "{central.remote("nb")}"\nsouthbound = "{central.remote("sb")}"\n'
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self._http: httpx2.AsyncClient | None = None
+
+    async def start(self) -> None:
+        process = self._spawn()
+        authority = self.home / "state" / "ca.pem"
+        async with asyncio.timeout(30):
+            while True:
+                if authority.exists() and (self.home / "password").exists() and await self._answers(authority):
+                    return
+                assert process.poll() is None, (self.home / "log").read_text()
+                await asyncio.sleep(0.02)  # no event tells that a server listens
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "trunkline.cli.main", "policy", "--config", str(self.home / "policy.toml")]
+        with (self.home / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        return self._process
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    async def call(self, method: str, path: str, body: Any = None, **query: Any) -> httpx2.Response:
+        assert self._http is not None
+        return await self._http.request(method, BASE + path, json=body, params=query)
+
+    async def put(self, path: str, **body: Any) -> Any:
+        response = await self.call("PUT", path, body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def delete(self, path: str) -> None:
+        response = await self.call("DELETE", path)
+        assert response.status_code == 200, response.text
+
+    async def get(self, path: str, **query: Any) -> Any:
+        response = await self.call("GET", path, **query)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def entity(self, path: str) -> Any:
+        root = path.partition("/infra")[0] + "/infra"
+        return (await self.get(f"{root}/realized-state/realized-entities", intent_path=path))["results"][0]
+
+    async def becomes(self, path: str, state: str, seconds: float = 10) -> Any:
+        """The realised entity of the intent once it is in this state."""
+        async with asyncio.timeout(seconds):
+            while (entity := await self.entity(path))["state"] != state:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # clients poll
+        return entity
+
+    async def close(self) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+        self.kill()
+
+    async def _answers(self, authority: Path) -> bool:
+        if self._http is not None:
+            await self._http.aclose()
+        context = ssl.create_default_context(cafile=str(authority))
+        auth = ("admin", (self.home / "password").read_text().strip())
+        self._http = httpx2.AsyncClient(base_url=self.url, verify=context, auth=auth, timeout=10)
+        try:
+            return (await self.call("GET", "/infra")).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+
+def wait_until(fact: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+@pytest.fixture
+def private() -> Iterator[Path]:
+    """A directory with a short path, because Unix sockets live in it."""
+    home = Path(tempfile.mkdtemp(prefix="trunkline-fabric-"))
+    yield home
+    if "TRUNKLINE_KEEP" not in os.environ:
+        shutil.rmtree(home)
+
+
+@pytest.fixture
+async def empty_database(database: str) -> str:
+    """The Trunkline database of the test run without anything in it."""
+    async with store.Store(database, role="policy", holder="tests") as opened:
+        gone: list[store.Change] = [store.Delete(document.path) for document in opened.list("")]
+        gone += [store.Release(claim.key, claim.owner) for claim in opened.claims("")]
+        if gone:
+            await opened.commit(*gone)
+    return database
+
+
+@pytest.fixture
+async def manager(private: Path, ovn_central: Any, empty_database: str) -> AsyncIterator[Manager]:
+    """A manager above OVN's databases and northd, without hypervisors."""
+    ovn_central.start_northd()
+    made = Manager(private, ovn_central, empty_database)
+    await made.start()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def hypervisors(private: Path, ovn_central: Any) -> Iterator[list[Hypervisor]]:
+    """Two hypervisors."""
+    with contextlib.ExitStack() as stack:
+        made = []
+        for number in (1, 2):
+            made.append(Hypervisor(private, f"hv{number}", ovn_central.remote("sb"), number))
+            stack.callback(made[-1].stop)
+        yield made
