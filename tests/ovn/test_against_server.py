@@ -18,7 +18,7 @@ CHASSIS = ("node1", "node2", "edge1", "edge2")
 NODE = ("overlay/node1", "node/node1", "0a:58:0a:f4:01:02", "0a:58:0a:f4:01:01")
 POD = ("overlay/node1", "shop/web-0/11112222", "0a:58:0a:f4:01:03", "0a:58:0a:f4:01:01")
 VLAN = "vlan/trunk/20/172.16.20.0-24"
-LOCALNET = (VLAN, f"localnet:{VLAN}", "0a:58:00:00:00:09", "0a:58:ac:10:14:01")
+LOCALNET = (VLAN, f"localnet:{VLAN}|trunk", "0a:58:00:00:00:09", "0a:58:ac:10:14:01")
 COMPLAINT = re.compile(r"\|(WARN|ERR|EMER)\|")
 
 
@@ -113,7 +113,7 @@ async def test_match_with_every_kind_of_term_is_parsed_by_ovn(intent_of_case: An
 
     flows = ovn_central.sbctl("lflow-list")
 
-    assert 'match=(inport == "localnet:vlan/trunk/20/172.16.20.0-24" && ip)' in flows
+    assert 'match=(inport == "localnet:vlan/trunk/20/172.16.20.0-24|trunk" && ip)' in flows
     assert "error parsing" not in trace(ovn_central, "172.16.20.9", "172.16.20.1", LOCALNET)
 
 

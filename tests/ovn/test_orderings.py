@@ -98,6 +98,23 @@ def test_network_that_changes_its_kind_takes_its_ports_and_legs_along(intent_of_
     assert target.rows == ovn.compile_rows(msgspec.structs.replace(intent, networks={network.id: overlay})).rows
 
 
+def test_network_that_gets_another_physical_network_gets_another_localnet_port_and_its_legs_follow(
+    intent_of_case: Any,
+) -> None:
+    """Under the old name ovn-controller would try for ever to have one patch port on two bridges."""
+    intent = intent_of_case("router-leg-on-a-vlan")
+    (network,) = intent.networks.values()
+    target = ovn.Target()
+    target.replace(intent)
+    before = {row.columns["name"] for row in target.rows.values() if row.key.part == "localnet"}
+
+    touched = target.apply([msgspec.structs.replace(network, physical_network="second")])
+
+    after = {row.columns["name"] for row in target.rows.values() if row.key.part == "localnet"}
+    assert before.isdisjoint(after)
+    assert {key.table for key in touched} == {"ACL", "Logical_Switch_Port"}
+
+
 def test_one_changed_port_among_many_touches_one_row() -> None:
     network = model.Network(id="overlay/n", kind=model.NetworkKind.OVERLAY)
     ports = [

@@ -73,7 +73,7 @@ def test_keys_that_others_set_on_our_row_stay_and_are_not_fought_over(database: 
 
 
 def test_column_that_somebody_changed_by_hand_is_put_right(database: Any, intent: Any) -> None:
-    row_named(database, "Logical_Switch_Port", f"localnet:{VLAN}")["tag_request"] = 20
+    row_named(database, "Logical_Switch_Port", f"localnet:{VLAN}|trunk")["tag_request"] = 20
 
     (operation,) = replan(database, intent).operations
 

@@ -170,7 +170,11 @@ class LinkEnd(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RouterLink(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A wire between two routers, with nothing else on it; no router learns routes by it."""
+    """A wire between two routers, with nothing else on it; no router learns routes by it, no end can be a gateway.
+
+    A router that needs a gateway of its own towards another, to translate there, meets it on an overlay network; both
+    routers' gateways must then be on the same machines in the same order, because each is only heard on its own.
+    """
 
     id: str
     ends: tuple[LinkEnd, LinkEnd]

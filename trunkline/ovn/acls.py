@@ -30,7 +30,7 @@ def stateless_localnet(leg: model.RouterPort, context: Context) -> Iterator[Draf
     network = context.find(model.Network, leg.network)
     if network is None or network.kind is not model.NetworkKind.VLAN:
         return
-    localnet = names.localnet_port(network.id)
+    localnet = names.localnet_port(network.id, network.physical_network)
     for direction, on_port in _DIRECTIONS:
         columns: schema.Columns = {
             "priority": STATELESS_PRIORITY,

@@ -33,7 +33,7 @@ def localnet_port(network: model.Network, context: Context) -> Iterator[Draft]:
     """
     if network.kind is model.NetworkKind.VLAN:
         columns: schema.Columns = {
-            "name": names.localnet_port(network.id),
+            "name": names.localnet_port(network.id, network.physical_network),
             "type": LOCALNET,
             "addresses": frozenset({"unknown"}),
             "tag_request": network.vlan or None,
