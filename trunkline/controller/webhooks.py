@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import uvicorn
 from starlette import applications, requests, responses, routing
 
+from trunkline.adapters import serving
 from trunkline.controller.ledger import Ledger
 from trunkline.controller.settings import Settings
 from trunkline.controller.world import World
@@ -86,24 +86,10 @@ def _answer(review: dict[str, Any]) -> responses.Response:
 
 async def serve(app: applications.Starlette, listen: str, context: ssl.SSLContext) -> None:
     """Serve over HTTPS until cancelled; reviews under way are answered first."""
-    host, _, port = listen.rpartition(":")
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=host.strip("[]"),
-            port=int(port),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ssl_context_factory=lambda *_: context,
-            timeout_graceful_shutdown=2,
-        )
-    )
-    # Not `serve`: that takes over the process's signals, which are the program's own.
-    serving = asyncio.create_task(server._serve())
+    server = serving.server(app, context)
+    running = asyncio.create_task(server.serve(sockets=[serving.listening(listen)]))
     try:
-        await asyncio.shield(serving)
+        await asyncio.shield(running)
     finally:
         server.should_exit = True
-        await serving
+        await running

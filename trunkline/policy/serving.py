@@ -6,24 +6,21 @@ certificate stands for is decided by its fingerprint alone.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import datetime
 import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from trunkline.adapters import serving
 from trunkline.kit import clock, problems
 
 NO_SOCKET = problems.register("TRK-0921", "The policy manager cannot listen on its address.")
@@ -33,52 +30,16 @@ AUTHORITY = "ca.pem"
 
 _YEARS = datetime.timedelta(days=3650)
 _SERVER_DAYS = datetime.timedelta(days=398)  # the longest that strict TLS clients accept; a restart renews
-_GRACE_S = 2
 
 
-class CertificateProtocol(H11Protocol):
-    """HTTP/1.1 that knows the client certificate of its connection."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        # asyncio does this only for sockets that were made with a protocol number, which `create_server` omits; without it
-        # every answer on a kept-alive connection waits 40 ms for the client's delayed acknowledgement.
-        if (wire := transport.get_extra_info("socket")) is not None and wire.family != socket.AF_UNIX:
-            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = transport.get_extra_info("ssl_object")
-        certificate = connection.getpeercert(binary_form=True) if connection else None
-        self.app_state = {**self.app_state, "certificate": certificate}
-
-
-class Server(uvicorn.Server):
-    """A uvicorn that leaves signals to the program it runs in."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take no signal handler."""
-        yield
-
-
-def server(app: Any, context: ssl.SSLContext) -> Server:
+def server(app: Any, context: ssl.SSLContext) -> serving.Server:
     """A server for `app`; run it with `serve(sockets=...)`, end it by setting `should_exit`."""
-    return Server(
-        uvicorn.Config(
-            app,
-            http=CertificateProtocol,
-            ws="none",
-            lifespan="off",
-            loop="asyncio",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=90,
-            timeout_graceful_shutdown=_GRACE_S,
-            ssl_context_factory=lambda *_: context,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
-    )
+    return serving.server(app, context, identify=_identify)
+
+
+def _identify(connection: serving.Connection) -> dict[str, Any]:
+    """The client certificate of a connection, as it came (DER); None without one."""
+    return {"certificate": connection.getpeercert(binary_form=True) if connection else None}
 
 
 def context(home: Path, names: Sequence[str]) -> ssl.SSLContext:
@@ -102,11 +63,8 @@ def listening(address: str) -> socket.socket:
     Raises:
         IntentError: the address is malformed, not of this machine, or taken.
     """
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, int(port)), family=family, backlog=256)
+        return serving.listening(address)
     except (OSError, ValueError) as error:
         problem = problems.Problem(code=NO_SOCKET, object="policy manager", field="listen", found=f"{address}: {error}")
         raise problems.IntentError(problems=[problem]) from error

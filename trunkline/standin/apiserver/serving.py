@@ -1,17 +1,13 @@
-"""uvicorn, told what this server needs: client certificates, several sockets, and no hands on the process's signals."""
+"""How this server is reached: several sockets, and TLS that knows clients by their certificates."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
+from trunkline.adapters import serving
 from trunkline.kit import problems
 from trunkline.standin.apiserver import settings as config
 from trunkline.standin.apiserver import users
@@ -23,46 +19,14 @@ _GRACE_S = 1
 """How long a stop waits for requests under way; watches end by themselves before that."""
 
 
-class CertificateProtocol(H11Protocol):
-    """HTTP/1.1 that knows the user of its connection; TLS has verified the certificate before the first byte."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        connection = transport.get_extra_info("ssl_object")
-        user = users.from_certificate(connection.getpeercert()) if connection else None
-        self.app_state = {**self.app_state, "user": user}
-
-
-class Server(uvicorn.Server):
-    """A uvicorn that leaves signals to the program it runs in."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take no signal handler."""
-        yield
-
-
-def server(app: Any, tls: config.Tls) -> Server:
+def server(app: Any, tls: config.Tls) -> serving.Server:
     """A server for `app`; run it with `serve(sockets=...)`, end it by setting `should_exit`."""
-    context = _context(tls)
-    return Server(
-        uvicorn.Config(
-            app,
-            http=CertificateProtocol,
-            ws="none",
-            lifespan="off",
-            loop="asyncio",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=90,
-            timeout_graceful_shutdown=_GRACE_S,
-            ssl_context_factory=lambda *_: context,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
-    )
+    return serving.server(app, _context(tls), identify=_identify, grace=_GRACE_S)
+
+
+def _identify(connection: serving.Connection) -> dict[str, Any]:
+    """The user of a connection; TLS has verified the certificate before the first byte."""
+    return {"user": users.from_certificate(connection.getpeercert()) if connection else None}
 
 
 def _context(tls: config.Tls) -> ssl.SSLContext:
