@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from tests.controller.conftest import IP_POOLS, Cluster, Hand
 from tests.policy import conftest as managers
 from trunkline.dialects.nsx.realized import Realisation
-from trunkline.policy import main as policy_main
+from trunkline.policy.realise import lasting
 
 database, served, Served = managers.database, managers.served, managers.Served
 
@@ -32,11 +33,16 @@ class Network:
         return self.states.get(path, Realisation(state="REALIZED", revision=revision))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
-    """In place before `served` starts the manager."""
+    """In place before the manager starts."""
     found = Network()
-    monkeypatch.setattr(policy_main, "Nobody", lambda: found)
+
+    @contextlib.asynccontextmanager
+    async def realising(*_: Any) -> AsyncIterator[Network]:
+        yield found
+
+    monkeypatch.setattr(lasting, "realising", realising)
     return found
 
 
@@ -86,7 +92,7 @@ class Fabric:
 
 
 @pytest.fixture
-async def fabric(served: Served) -> AsyncIterator[Fabric]:
+async def fabric(network: Network, served: Served) -> AsyncIterator[Fabric]:
     context = ssl.create_default_context(cafile=served.authority)
     headers = {"Content-Type": "application/json"}
     base = f"{served.url}/policy/api/v1"

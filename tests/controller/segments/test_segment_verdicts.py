@@ -69,7 +69,7 @@ def test_networks_whose_addresses_are_in_use_are_kept_without_a_pool():
 
 
 def said(standing: Standing, *subnets: tuple[int, str], shape: Shape = SHAPE) -> tuple[str, str, str]:
-    found = verdicts.condition(pool("pool-ap", *subnets), standing, shape)
+    found = verdicts.condition(tuple(routable.of_pool(pool("pool-ap", *subnets))), standing, shape)
     return found.status, found.reason, found.message
 
 
@@ -82,6 +82,7 @@ def test_a_pool_is_attached_when_every_binding_is_realized():
     )
     assert said(Standing(realized={**DONE, ON_B: ("ERROR", "why")}))[1:] == ("RealizationFailed", f"{ON_B}: why")
     assert said(Standing(), (0, "172.16.0.254/24"))[:2] == ("True", "Untagged")
+    assert verdicts.condition((), Standing(), SHAPE).reason == "InvalidPool"
 
 
 def test_every_vlan_of_a_pool_counts():

@@ -67,8 +67,6 @@ class Bearer(httpx2.Auth):
 class Session(httpx2.Auth):
     """One login, then its cookie and XSRF token; a session that has ended (the manager answers 403) is begun anew once."""
 
-    requires_response_body = True
-
     def __init__(self, user: str, password: Secret) -> None:
         self._user, self._password = user, password
         self._headers: dict[str, str] = {}

@@ -99,7 +99,7 @@ class Segments:
                     await asyncio.sleep(_LOCK_OUT_PAUSE if isinstance(error, errors.Forbidden) else pause)
                     pause = min(pause * 2, self._longest)
                     continue
-                told = {pool.pool.source.uid: (pool, verdicts.condition(pool, standing, self._shape)) for pool in pools}
+                told = {pool.pool.source.uid: (pool, self._verdict(pool, standing)) for pool in pools}
                 self._tell(told)
                 settled = not standing.failures and verdicts.all_settled(verdict for _, verdict in told.values())
                 woken = await self._wait(self._settings.reobserve_seconds if settled else pause)
@@ -122,6 +122,9 @@ class Segments:
         paths = [path for path in paths if path not in failures]
         states = await asyncio.gather(*(nsx.realized(path, root=self._shape.root) for path in paths))
         return dict(zip(paths, states, strict=True))
+
+    def _verdict(self, pool: IPPool, standing: Standing) -> Condition:
+        return verdicts.condition(tuple(routable.of_pool(pool)), standing, self._shape)
 
     async def _wait(self, seconds: float) -> bool:
         """Wait so long, or until a pool changes; whether one did."""

@@ -24,5 +24,10 @@ async def observe(nsx: Nsx, shape: Shape) -> Observed:
     queries += [f"resource_type:{documents.BINDING} AND segment_path:{escaped(parent)}" for parent in shape.parents]
     project = shape.root.removesuffix("/infra")
     answers = await asyncio.gather(*(nsx.search(query, root=project) for query in queries))
-    found: dict[str, Document] = {str(each["path"]): each for answer in answers for each in answer if each.get("path")}
+    found: dict[str, Document] = {str(each["path"]): each for answer in answers for each in answer if _there(each)}
     return Observed(tuple(found.values()))
+
+
+def _there(document: Document) -> bool:
+    """Whether it is more than a trace: searches find what is deleted and not yet purged, too."""
+    return bool(document.get("path")) and not document.get("marked_for_delete")

@@ -26,6 +26,11 @@ class Routable(msgspec.Struct, frozen=True):
     gateway: IPAddress
     prefix: IPNetwork
 
+    @property
+    def gateway_address(self) -> str:
+        """The gateway as a segment's subnet has it: "172.16.19.254/24"."""
+        return f"{self.gateway}/{self.prefix.prefixlen}"
+
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A child segment that there should be; `pools` and `gateways` ("172.16.19.254/24") sorted, each once.
@@ -55,7 +60,7 @@ def gathered(subnets: Iterable[Routable], in_use: Iterable[NetworkId] = ()) -> d
     gateways: dict[int, set[str]] = {vlan: set() for vlan in pools}
     for each in subnets:
         pools.setdefault(each.vlan, set()).add(each.pool)
-        gateways.setdefault(each.vlan, set()).add(f"{each.gateway}/{each.prefix.prefixlen}")
+        gateways.setdefault(each.vlan, set()).add(each.gateway_address)
     return {
         vlan: Wanted(vlan=vlan, pools=tuple(sorted(pools[vlan])), gateways=tuple(sorted(gateways[vlan])))
         for vlan in sorted(pools)

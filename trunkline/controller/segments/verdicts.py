@@ -6,15 +6,15 @@ condition that says the same is not written again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from trunkline.adapters.nsx import Realized, errors
-from trunkline.controller.segments import carry, routable
+from trunkline.controller.segments import carry
 from trunkline.controller.segments.documents import Shape
 from trunkline.controller.segments.plan import Conflict, Plan
-from trunkline.dialects.antrea.ippools import IPPool
+from trunkline.controller.segments.routable import UNTAGGED, Routable
 from trunkline.dialects.antrea.status import Condition
 from trunkline.kit import problems
 
@@ -38,15 +38,15 @@ class _Finding(msgspec.Struct, frozen=True):
     text: str
 
 
-def condition(pool: IPPool, standing: Standing, shape: Shape) -> Condition:
-    """What to say of a pool whose subnets the round knew."""
-    if not pool.listed:
+def condition(subnets: Sequence[Routable], standing: Standing, shape: Shape) -> Condition:
+    """What to say of a pool of these subnets, all of which the round knew."""
+    if not subnets:
         return Condition(TYPE, "False", "InvalidPool", "no range of the pool is sound")
-    vlans = sorted(routable.vlans(pool) - {routable.UNTAGGED})
+    vlans = sorted({each.vlan for each in subnets} - {UNTAGGED})
     if not vlans:
         return Condition(TYPE, "True", "Untagged", "frames travel untagged on the nodes' own segments")
     findings = [finding for vlan in vlans for finding in _findings(vlan, standing, shape)]
-    findings += _unrouted(pool, standing.plan, shape)
+    findings += _unrouted(subnets, standing.plan, shape)
     for reason in _WORST_FIRST:
         if texts := list(dict.fromkeys(each.text for each in findings if each.reason == reason)):
             return Condition(TYPE, "False", reason, "; ".join(texts))
@@ -98,10 +98,10 @@ def _taken(conflict: Conflict) -> problems.Problem:
     )
 
 
-def _unrouted(pool: IPPool, plan: Plan, shape: Shape) -> Iterator[_Finding]:
+def _unrouted(subnets: Sequence[Routable], plan: Plan, shape: Shape) -> Iterator[_Finding]:
     """Subnets that found another one's gateway on their child segment; none when gateways are not ours to make."""
-    for each in pool.listed if shape.tier1 else ():
-        gateway, routed = f"{each.gateway}/{each.prefix.prefixlen}", plan.routed.get(each.vlan)
+    for each in subnets if shape.tier1 else ():
+        gateway, routed = each.gateway_address, plan.routed.get(each.vlan)
         if routed is not None and gateway not in routed:
             problem = problems.Problem(
                 code=ONE_GATEWAY,
