@@ -11,6 +11,7 @@ import pytest
 from trunkline.agent import spec
 from trunkline.intent.attachment import Attachment, AttachmentRoute
 from trunkline.kit.ids import PortId
+from trunkline.kit.problems import Problem
 
 ENVIRONMENT = {
     "CNI_COMMAND": "ADD",
@@ -119,6 +120,13 @@ def test_gc_reads_the_attachments_by_their_names_on_the_wire() -> None:
     assert request("1.1.0", "GC", **{"cni.dev/valid-attachments": valid}).config.valid_attachments == [
         spec.AttachmentKey("c1", "eth0")
     ]
+
+
+def test_a_problem_says_its_hint_once() -> None:
+    problem = Problem(code="TRK-0301", object="Pod shop/web", found="a full pool", hint="enlarge the pool")
+    body = json.loads(spec.error("1.0.0", spec.Failure.of(spec.NO_ADDRESS, problem)))
+
+    assert f"{body['msg']}; {body['details']}" == "Pod shop/web: found a full pool [TRK-0301]; enlarge the pool"
 
 
 def test_an_error_says_version_code_message_and_details() -> None:

@@ -36,6 +36,7 @@ class Cluster:
         self.central = Central(home)
         self._home = home
         self.controller: subprocess.Popen[bytes] | None = None
+        self._controllers: list[subprocess.Popen[bytes]] = []
         self.further_settings = ""
 
     def start(self) -> None:
@@ -64,6 +65,7 @@ class Cluster:
         program = [sys.executable, "-m", "trunkline.cli.main", "controller", f"--config={self._home}/controller.toml"]
         with (self._home / "controller.log").open("ab") as log:
             self.controller = subprocess.Popen(program, stdout=log, stderr=log)
+        self._controllers.append(self.controller)
 
     def kill_controller(self) -> None:
         assert self.controller is not None
@@ -71,8 +73,9 @@ class Cluster:
         self.controller.wait()
 
     def stop(self) -> None:
-        if self.controller is not None:
-            self.kill_controller()
+        for controller in self._controllers:
+            controller.kill()
+            controller.wait()
         self.api.stop()
         self.central.stop()
         shutil.rmtree(self.api.home)

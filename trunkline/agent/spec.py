@@ -46,8 +46,8 @@ class Failure(Exception):
 
     @classmethod
     def of(cls, code: int, problem: Problem) -> Failure:
-        """The failure that a problem amounts to."""
-        return cls(code, str(problem), problem.hint)
+        """The failure that a problem amounts to; runtimes print the message and the details in one line, so each says its part."""
+        return cls(code, str(msgspec.structs.replace(problem, hint="")), problem.hint)
 
 
 class AttachmentKey(msgspec.Struct, frozen=True, rename={"container": "containerID", "interface": "ifname"}):

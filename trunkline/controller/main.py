@@ -47,7 +47,7 @@ async def run(settings: Settings) -> None:
         reconciler = Reconciler(settings, world, store, northbound, kube, outbox, further)
 
         certificate, key = certificates.self_signed(settings.webhook_url, clock.now())
-        app = webhooks.application(settings, world, lambda: reconciler.ledger)
+        app = webhooks.application(settings, world, reconciler.settled_ledger)
         group.create_task(webhooks.serve(app, settings.webhook_listen, certificates.server_context(certificate, key)))
         await _until_reached(lambda: registration.register(kube, url=settings.webhook_url, ca=certificate))
 

@@ -53,6 +53,7 @@ class Reconciler:
         outbox: Outbox,
         further: Further = nothing_further,
     ) -> None:
+        self._in_step = False
         self._settings = settings
         self._world = world
         self._northbound = northbound
@@ -61,6 +62,10 @@ class Reconciler:
         self._networks: dict[tuple[str, str], model.Object] = {}
         self._handled: dict[str, objects.Pod] = {}  # pods whose port is in the northbound rows, by key
         self._waiting: set[str] = set()  # pods that were refused, by key
+
+    def settled_ledger(self) -> Ledger | None:
+        """The ledger, once the first round is through; None while the cluster is not yet known whole."""
+        return self.ledger if self._in_step else None
 
     async def run(self, inbox: Inbox) -> None:
         """First everything, then what changes, for ever."""
@@ -97,6 +102,7 @@ class Reconciler:
             self.publisher.pool_status(name)
         for name in sorted(self._world.nodes.keys()):
             self._tell_node(name)
+        self._in_step = True
         _log.info("in step", pods=len(self._handled), waiting=len(self._waiting), addresses=len(self.ledger.book))
 
     async def _round(self, work: Work) -> None:

@@ -24,12 +24,15 @@ LARGEST_REVIEW = 8 * 2**20
 
 
 def application(settings: Settings, world: World, ledger: Callable[[], Ledger | None]) -> applications.Starlette:
-    """The web application; `ledger` is None until the controller has read it, and until then reviews must wait."""
+    """The web application; `ledger` is None until the controller knows the whole cluster, and until then reviews must wait.
+
+    A review before that would not see all other pools, nor all addresses in use, and let through what it has to refuse.
+    """
 
     async def validate(request: requests.Request) -> responses.Response:
         known = ledger()
         if known is None:
-            return responses.PlainTextResponse("the address ledger is not read yet; try again", 503)
+            return responses.PlainTextResponse("the controller does not know the whole cluster yet; try again", 503)
         pods = {settings.cluster_cidr, *(cidr for node in world.nodes for cidr in node.pod_cidrs)}
         facts = admission.Facts(pod_cidrs=tuple(pods), service_cidrs=(settings.service_cidr,))
         answer = admission.review(
