@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian 12 machine, as root: `make lab` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help deps lab test lint unit check-all bench lock clean
+.PHONY: help deps clients lab test lint unit check-all bench lock clean
 PYTEST = .venv/bin/pytest
 
 help:            ## show this list
@@ -8,6 +8,9 @@ help:            ## show this list
 
 deps:            ## install what is needed: Debian packages, .venv/, .tools/
 	@deploy/bootstrap
+
+clients: deps    ## other people's clients of the Policy API, for the tests
+	@deploy/clients/install
 
 lab: deps        ## bring up the lab, run the walkthrough, show the proof
 	@.venv/bin/trunkline lab up labs/bare-metal.yaml
@@ -20,10 +23,10 @@ lint: deps       ## style, types, layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-test: lint       ## every test but the slow scenarios, with coverage
+test: lint clients  ## every test but the slow scenarios, with coverage
 	$(PYTEST) -m 'not slow' --cov=trunkline --cov-report=term:skip-covered --durations=15
 
-check-all: lint  ## every test, the slow scenarios too
+check-all: lint clients  ## every test, the slow scenarios too
 	$(PYTEST) --cov=trunkline --cov-report=term:skip-covered --durations=30
 
 bench: deps      ## the benchmarks; ratios in one run, written to bench/results.md

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SDK = os.environ.get("TRUNKLINE_VCF_NSX_PYTHON") or str(ROOT / ".tools" / "vcf-nsx" / "bin" / "python")
-NSXLIB = os.environ.get("TRUNKLINE_NSXLIB_PYTHON") or str(ROOT / ".tools" / "nsxlib" / "bin" / "python")
+NSXLIB = os.environ.get("TRUNKLINE_NSXLIB_PYTHON") or str(ROOT / ".tools" / "vmware-nsxlib" / "bin" / "python")
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """Variables that would make the clients trust something else than what they are told to."""
 
@@ -50,7 +50,7 @@ async def test_the_official_sdk_walks_through_every_path_family(served):
     }
 
 
-@pytest.mark.skipif(not Path(NSXLIB).exists(), reason="no interpreter with vmware-nsxlib (.tools/nsxlib)")
+@pytest.mark.skipif(not Path(NSXLIB).exists(), reason="no interpreter with vmware-nsxlib (.tools/vmware-nsxlib)")
 async def test_nsxlib_initialises_and_keeps_segments_gateways_and_routes(served):
     walk = Path(__file__).with_name("sdk") / "nsxlib_walk.py"
     address = served.url.removeprefix("https://")
