@@ -159,12 +159,8 @@ def _keys(annotations: dict[str, str]) -> dict[str, str]:
 async def hand(cluster: Cluster) -> AsyncIterator[Hand]:
     async with Kube.connect(cluster.api.kubeconfig(), field_manager="tests") as kube:
         async with asyncio.timeout(30):
-            while True:  # the controller registers IPPool when it is up; no event tells
-                try:
-                    await kube.list(IP_POOLS)
-                    break
-                except (errors.NotFound, errors.Unreachable):
-                    await asyncio.sleep(0.05)
+            while "in step" not in cluster.log:  # noqa: ASYNC110 (it registers IPPool, and judges none before; no event tells)
+                await asyncio.sleep(0.05)
         for number, node in enumerate(("node-1", "node-2")):
             with contextlib.suppress(errors.AlreadyExists):
                 spec = {"podCIDR": f"10.244.{number}.0/24", "podCIDRs": [f"10.244.{number}.0/24"]}

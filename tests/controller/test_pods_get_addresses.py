@@ -175,6 +175,7 @@ async def test_given_the_status_of_a_pool_then_it_names_every_owner_and_counts(
         ({"subnetInfo": {"gateway": "10.244.9.254", "prefixLength": 24, "vlan": 7}}, "."),
         ({"subnetInfo": {"gateway": "172.16.19.254", "prefixLength": 24, "vlan": 4095}}, "4094"),
         ({"subnetInfo": {"gateway": "172.16.19.254", "prefixLength": 24, "vlan": 70000}}, "4094"),
+        ({"subnetInfo": {"gateway": "172.16.19.254", "prefixLength": 24, "vlna": 19}}, "did you mean 'vlan'"),
     ],
 )
 async def test_given_a_wrong_pool_when_it_is_applied_then_the_server_refuses_it_and_nothing_changes(
@@ -189,6 +190,16 @@ async def test_given_a_wrong_pool_when_it_is_applied_then_the_server_refuses_it_
         await hand.kube.create(IP_POOLS, {"metadata": {"name": "wrong"}, "spec": {**spec, **change}})
     with pytest.raises(errors.NotFound):
         await hand.kube.get(IP_POOLS, "wrong")
+
+
+async def test_given_a_misspelt_field_in_an_old_manifest_then_it_is_refused_and_not_dropped(
+    cluster: Cluster, hand: Hand
+) -> None:
+    listed = {"start": "172.16.19.97", "end": "172.16.19.98", "gateway": "172.16.19.254", "prefixLength": 24}
+    spec = {"ipVersion": 4, "ipRanges": [{**listed, "vlanId": 19}]}
+
+    with pytest.raises(errors.ApiError, match="unknown field 'vlanId'"):
+        await hand.kube.create(OLD_IP_POOLS, {"metadata": {"name": "wrong"}, "spec": spec})
 
 
 async def test_given_a_pool_in_use_when_it_is_deleted_then_the_server_refuses(

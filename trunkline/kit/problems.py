@@ -52,9 +52,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __str__(self) -> str:
         where = f"{self.object}: {self.field}" if self.field else self.object
+        return f"{where}: {self.finding}"
+
+    @property
+    def finding(self) -> str:
+        """What is wrong and what to do, for a shell that has named object and field already."""
         text = ", ".join(part for part in (f"found {self.found}" if self.found else "", self.allowed) if part)
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{where}: {text}{hint} [{self.code}]"
+        return f"{text}{hint} [{self.code}]"
 
 
 class TrunklineError(Exception):

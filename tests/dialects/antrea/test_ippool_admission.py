@@ -54,6 +54,14 @@ def test_a_denial_lists_every_mistake_for_people_and_for_programs(a):
     ]
 
 
+def test_kubectl_names_the_pool_and_the_field_once(a):
+    details = review(a.alpha(a.ranged("172.16.19.50", "172.16.19.11")))["status"]["details"]
+
+    assert (details["kind"], details["name"]) == ("IPPool", "pool-ap")
+    assert details["causes"][0]["field"] == "spec.ipRanges[0]"
+    assert details["causes"][0]["message"].startswith("found range start 172.16.19.50")
+
+
 def test_warnings_travel_with_an_allowed_pool(a):
     response = review(a.beta({"start": "172.16.19.200", "end": "172.16.19.254"}))
 

@@ -84,29 +84,32 @@ def review(
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
-        "response": {"uid": asked["uid"], **_response(verdict)},
+        "response": {"uid": asked["uid"], **_response(asked.get("name", ""), verdict)},
     }
 
 
-def _response(verdict: Verdict) -> dict[str, Any]:
+def _response(name: str, verdict: Verdict) -> dict[str, Any]:
     response: dict[str, Any] = {"allowed": not verdict.problems}
     if verdict.problems:
-        response["status"] = denial(verdict.problems)
+        response["status"] = denial(name, verdict.problems)
     if verdict.warnings:
         response["warnings"] = [str(warning) for warning in verdict.warnings]
     return response
 
 
-def denial(found: Iterable[Problem]) -> dict[str, Any]:
-    """The Kubernetes Status that tells a client about these problems."""
+def denial(name: str, found: Iterable[Problem]) -> dict[str, Any]:
+    """The Kubernetes Status that tells a client about these problems of one IPPool; kubectl prints name and causes."""
     found = tuple(found)
-    causes = [{"reason": "FieldValueInvalid", "field": each.field, "message": str(each)} for each in found]
+    causes = [
+        {"reason": "FieldValueInvalid", "field": each.field or "metadata.name", "message": each.finding}
+        for each in found
+    ]
     return {
         "status": "Failure",
         "code": 422,
         "reason": "Invalid",
         "message": "\n".join(str(each) for each in found),
-        "details": {"group": ippools.GROUP, "kind": "IPPool", "causes": causes},
+        "details": {"group": ippools.GROUP, "kind": "IPPool", "name": name, "causes": causes},
     }
 
 

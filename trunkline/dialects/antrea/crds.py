@@ -17,6 +17,9 @@ _VLAN: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_VLAN}
 _TEXT: Schema = {"type": "string"}  # addresses, too: our admission says better than a format what is wrong with one
 _ONE_FORM: list[Schema] = [{"required": ["cidr"]}, {"required": ["start", "end"]}]
 _RANGE: Schema = {"cidr": _TEXT, "start": _TEXT, "end": _TEXT}
+_WATCHFUL: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+"""An object whose unknown fields reach our admission, which refuses them by name.  Otherwise the API server drops them with
+at most a warning, and a misspelt `vlan` would put pods on the untagged network."""
 
 
 def ippool(*, url: str, ca: bytes) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def ippool(*, url: str, ca: bytes) -> dict[str, Any]:
 
 
 def admission(*, url: str, ca: bytes) -> dict[str, Any]:
-    """The registration of the validating webhook; v1alpha2 writes reach it converted."""
+    """The registration of the validating webhook, for both versions: a conversion would lose unknown fields."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
@@ -58,7 +61,7 @@ def admission(*, url: str, ca: bytes) -> dict[str, Any]:
                     {
                         "operations": ["CREATE", "UPDATE", "DELETE"],
                         "apiGroups": [GROUP],
-                        "apiVersions": ["v1beta1"],
+                        "apiVersions": ["v1alpha2", "v1beta1"],
                         "resources": ["ippools"],
                         "scope": "Cluster",
                     }
@@ -111,13 +114,13 @@ def _version(name: str, spec: Schema, *, storage: bool) -> dict[str, Any]:
 def _v1alpha2() -> Schema:
     subnet = {"gateway": _TEXT, "prefixLength": {"type": "integer", "minimum": 1, "maximum": 128}, "vlan": _VLAN}
     listed = {
-        "type": "object",
+        **_WATCHFUL,
         "required": ["gateway", "prefixLength"],
         "oneOf": _ONE_FORM,
         "properties": {**_RANGE, **subnet},
     }
     return {
-        "type": "object",
+        **_WATCHFUL,
         "required": ["ipVersion", "ipRanges"],
         "properties": {
             "ipVersion": {"type": "integer", "enum": [4, 6]},
@@ -128,7 +131,7 @@ def _v1alpha2() -> Schema:
 
 def _v1beta1() -> Schema:
     subnet = {
-        "type": "object",
+        **_WATCHFUL,
         "required": ["gateway", "prefixLength"],
         "properties": {
             "gateway": _TEXT,
@@ -136,9 +139,9 @@ def _v1beta1() -> Schema:
             "vlan": {**_VLAN, "default": 0},
         },
     }
-    listed = {"type": "object", "oneOf": _ONE_FORM, "properties": _RANGE}
+    listed = {**_WATCHFUL, "oneOf": _ONE_FORM, "properties": _RANGE}
     return {
-        "type": "object",
+        **_WATCHFUL,
         "required": ["ipRanges", "subnetInfo"],
         "properties": {"ipRanges": {"type": "array", "minItems": 1, "items": listed}, "subnetInfo": subnet},
     }

@@ -53,7 +53,7 @@ def known(raw: Raw, field: str, names: Collection[str], findings: Findings, else
     """Note every key that is not one of `names`; `elsewhere` says where well-known strays belong."""
     for key in raw:
         if key not in names:
-            hint = elsewhere.get(key) or problems.did_you_mean(key, [name for name in names if name not in raw])
+            hint = elsewhere.get(key) or problems.did_you_mean(key, names)
             allowed = "known are " + ", ".join(sorted(names))
             findings.wrong(UNKNOWN_FIELD, f"{field}.{key}", f"the unknown field {key!r}", allowed, hint)
 
