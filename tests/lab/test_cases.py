@@ -21,6 +21,8 @@ from trunkline.lab.topology import Topology
 
 ROOT = Path(__file__).parents[2]
 CASES = [finding.load(path) for path in sorted((ROOT / finding.DIRECTORY).glob("*.yaml"))]
+# One lab after the other, each with all its cases.
+RUNS = sorted(((case, topology) for case in CASES for topology in case.topologies), key=lambda run: run[1])
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -54,9 +56,9 @@ def lab_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
                 lab("down", "--name", found.name)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_case(case: Case, lab_of: Callable[[str], tuple[Lab, Topology]]) -> None:
-    lab, drawn = lab_of(case.topology)
+@pytest.mark.parametrize(("case", "topology"), RUNS, ids=[f"{case.name}@{Path(file).stem}" for case, file in RUNS])
+async def test_case(case: Case, topology: str, lab_of: Callable[[str], tuple[Lab, Topology]]) -> None:
+    lab, drawn = lab_of(topology)
 
     outcome = await running.run(lab, drawn, case, root=ROOT)
 

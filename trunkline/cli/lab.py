@@ -185,7 +185,7 @@ def check(name: str | None, globs: tuple[str, ...], evidence: bool, keep: bool, 
 
     found = finding.matching(globs)
     if bring_up:
-        _bring_up(name, found[0].topology)
+        _bring_up(name, found[0].topologies[0])
     chosen, drawn = _open(name)
     report = asyncio.run(running.run_all(chosen, drawn, found, keep=keep, evidence=evidence, say=click.echo))
     click.echo(f"{report.passed} passed, {report.failed} failed")

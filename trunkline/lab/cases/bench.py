@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from trunkline.adapters.kube import resources
 from trunkline.adapters.kube.client import Kube, Object
 from trunkline.adapters.kube.resources import Resource
+from trunkline.adapters.nsx import Nsx
 from trunkline.kit import problems
 from trunkline.lab import targets, topology
 from trunkline.lab.state import Lab
@@ -23,6 +24,7 @@ UNKNOWN_PLACE = problems.register("TRK-0633", "A case names a place that does no
 PODS = "pods/"
 
 Say = Callable[[str], None]
+Undo = Callable[[], Awaitable[object]]
 
 
 class StepFailed(Exception):
@@ -30,16 +32,45 @@ class StepFailed(Exception):
 
 
 class Bench:
-    """A lab with its cluster, as a case sees it."""
+    """A lab with its cluster and its fabric, as a case sees it.
 
-    def __init__(self, lab: Lab, drawn: Topology, kube: Kube, *, root: Path, say: Say) -> None:
+    `undoing` holds what brings the fabric back to where it was, to be run last first.
+    """
+
+    def __init__(
+        self, lab: Lab, drawn: Topology, kube: Kube | None, policy: Nsx | None, *, root: Path, say: Say
+    ) -> None:
         self.lab = lab
         self.drawn = drawn
-        self.kube = kube
         self.root = root
         self.say = say
         self.applied: list[Object] = []
+        self.undoing: list[Undo] = []
         self.captures = 0
+        self._kube = kube
+        self._policy = policy
+
+    @property
+    def kube(self) -> Kube:
+        """The cluster's API server.
+
+        Raises:
+            StepFailed: the lab has no cluster.
+        """
+        if self._kube is None:
+            raise StepFailed("this lab has no cluster")
+        return self._kube
+
+    @property
+    def policy(self) -> Nsx:
+        """The fabric's policy API.
+
+        Raises:
+            StepFailed: the lab has no fabric.
+        """
+        if self._policy is None:
+            raise StepFailed("this lab has no fabric")
+        return self._policy
 
     def capture_file(self, case: str, place: str) -> Path:
         """Where the next capture is kept."""
@@ -75,7 +106,7 @@ class Bench:
         return targets.find(self.lab, self.drawn, name)
 
     async def address(self, name: str) -> IPv4Address:
-        """The address of a host, a pod, or an address itself.
+        """The address of a host, a pod, a container, or an address itself.
 
         Raises:
             IntentError: there is no such host.
@@ -87,17 +118,23 @@ class Bench:
             if not status.get("podIP"):
                 raise StepFailed(f"{name} has no address; it is {status.get('phase', 'unknown')}")
             return IPv4Address(status["podIP"])
-        machines = self.drawn.machines()
-        if name in machines:
-            found = topology.management_address(machines[name])
-            if found is not None:
-                return found
+        known = self._known_addresses()
+        if name in known:
+            return known[name]
         try:
             return IPv4Address(name)
         except ValueError:
-            hint = problems.did_you_mean(name, machines)
+            hint = problems.did_you_mean(name, known)
             problem = problems.Problem(code=UNKNOWN_PLACE, object=name, found="no host, pod or address", hint=hint)
             raise problems.IntentError(problems=[problem]) from None
+
+    def _known_addresses(self) -> dict[str, IPv4Address]:
+        """The addresses that the topology tells, by name."""
+        hosts = {name: topology.management_address(host) for name, host in self.drawn.machines().items()}
+        inside = {
+            f"{targets.CONTAINER}{vm}/{name}": found.address.ip for (vm, name), found in self.drawn.containers().items()
+        }
+        return {**{name: address for name, address in hosts.items() if address}, **inside}
 
     async def addresses(self, names: str | tuple[str, ...]) -> dict[IPv4Address, str]:
         """The addresses of all these places, and whose each is."""

@@ -8,7 +8,7 @@ from trunkline.adapters.kube import resources
 from trunkline.kit import problems
 from trunkline.lab import openvswitch, processes, shell, status
 from trunkline.lab.cases.bench import Bench
-from trunkline.lab.topology import CONTROL_PLANE
+from trunkline.lab.topology import CONTROL_PLANE, MANAGER
 
 _LOG_LINES = 50
 _EVENTS = 15
@@ -19,10 +19,11 @@ async def gather(bench: Bench, case: str) -> tuple[Path, list[str]]:
     events = await _events(bench)
     own = [line for line in events if any(f" {name}/" in line for name in _namespaces(bench))]
     parts = {"events": events, "programs": _programs(bench)}
-    nb = ("ovn-nbctl", f"--db=unix:{bench.lab.home(CONTROL_PLANE)}/ovnnb_db.sock", "show")
-    sb = ("ovn-sbctl", f"--db=unix:{bench.lab.home(CONTROL_PLANE)}/ovnsb_db.sock", "show")
-    parts |= {"ovn-nbctl show": await _output(bench, *nb), "ovn-sbctl show": await _output(bench, *sb)}
-    for node in bench.drawn.nodes:
+    for host in _centrals(bench):
+        for program, database in (("ovn-nbctl", "ovnnb_db"), ("ovn-sbctl", "ovnsb_db")):
+            words = (program, f"--db=unix:{bench.lab.home(host)}/{database}.sock", "show")
+            parts[f"{host}: {program} show"] = await _output(bench, *words, host=host)
+    for node in (*bench.drawn.nodes, *bench.drawn.hypervisors):
         database = f"--db=unix:{bench.lab.home(node)}/db.sock"
         parts[f"{node}: ovs-vsctl show"] = await _output(bench, "ovs-vsctl", "--timeout=5", database, "show")
         flows = ("ovs-ofctl", "dump-ports", f"unix:{bench.lab.home(node)}/br-int.mgmt")
@@ -38,6 +39,8 @@ async def gather(bench: Bench, case: str) -> tuple[Path, list[str]]:
 
 
 async def _events(bench: Bench) -> list[str]:
+    if bench.drawn.control_plane is None:
+        return []
     try:
         found, _ = await bench.kube.list(resources.EVENTS)
     except problems.RemoteError as error:
@@ -60,8 +63,14 @@ def _programs(bench: Bench) -> list[str]:
     return [f"{host.name}: {name} is down" for host in found.hosts for name, pid in host.programs.items() if not pid]
 
 
-async def _output(bench: Bench, *argv: str, host: str = CONTROL_PLANE) -> list[str]:
-    environment = {**bench.lab.environment(), **openvswitch.environment(bench.lab, host)}
+def _centrals(bench: Bench) -> list[str]:
+    """The hosts with OVN's databases."""
+    drawn = bench.drawn
+    return [*([MANAGER] if drawn.fabric else []), *([CONTROL_PLANE] if drawn.control_plane else [])]
+
+
+async def _output(bench: Bench, *argv: str, host: str = "") -> list[str]:
+    environment = {**bench.lab.environment(), **(openvswitch.environment(bench.lab, host) if host else {})}
     try:
         _, output, said = await shell.attempt(argv, environment=environment)
     except problems.RemoteError as error:

@@ -14,6 +14,7 @@ from trunkline.lab.capture import Capture
 from trunkline.lab.cases.bench import Bench, StepFailed
 from trunkline.lab.cases.model import Expectation, Listen, Match, Step
 from trunkline.lab.packets import Packet
+from trunkline.lab.targets import Target
 
 RunSteps = Callable[[tuple[Step, ...]], Awaitable[None]]
 
@@ -48,18 +49,23 @@ async def capture(bench: Bench, wanted: Listen, case: str, run_steps: RunSteps) 
     Raises:
         StepFailed: something expected was not seen, or seen too often.
     """
-    target = bench.target(wanted.at)
-    chosen = (wanted.interface,) if isinstance(wanted.interface, str) else wanted.interface
-    chosen = tuple(name for name in chosen if name)
     async with contextlib.AsyncExitStack() as stack:
         captures = []
-        for interface in targets.listening_places(target, chosen):
-            file = bench.capture_file(case, f"{wanted.at}-{interface}")
+        for target, interface in _places(bench, wanted):
+            file = bench.capture_file(case, f"{target.name}-{interface}")
             captures.append(await stack.enter_async_context(Capture(target, interface, wanted.filter, file)))
         await run_steps(wanted.steps)
         expected = [(each, await _per_source(bench, each)) for each in wanted.expect]
         seen = await _collect(captures, expected, wanted.within)
     return _judge(seen, expected, [str(capture.file) for capture in captures])
+
+
+def _places(bench: Bench, wanted: Listen) -> list[tuple[Target, str]]:
+    """Every interface to listen on."""
+    chosen = (wanted.interface,) if isinstance(wanted.interface, str) else wanted.interface
+    chosen = tuple(name for name in chosen if name)
+    found = [bench.target(name) for name in ((wanted.at,) if isinstance(wanted.at, str) else wanted.at)]
+    return [(target, interface) for target in found for interface in targets.listening_places(target, chosen)]
 
 
 Expected = list[tuple[Expectation, list[tuple[str, Meant]]]]

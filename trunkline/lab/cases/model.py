@@ -6,6 +6,8 @@ A step has exactly one verb.  Places are named as people say them:
     pod/shop/web-0      one pod
     pods/shop           every pod of a namespace
     pods/shop/web-*     those whose names match
+    vm/node-a/web       a container in a virtual machine
+    port/node-a         where a virtual machine's card is plugged in, wherever that is; for captures
     172.16.19.254       an address, where something is only to be reached
 """
 
@@ -59,14 +61,17 @@ class Event(_Part, frozen=True, kw_only=True):
 
 
 class Reach(_Part, frozen=True, kw_only=True):
-    """Try from every `from` to every `to`; each pair must answer (or, with `expect: no`, none of them may)."""
+    """Try from every `from` to every `to`; each pair must answer.
+
+    With `expect: no` none of them may; with `expect: stops` each must have fallen silent before time is up.
+    """
 
     origin: str | tuple[str, ...] = msgspec.field(name="from")
     to: str | tuple[str, ...]
     by: Literal["ping", "http"] = "ping"
     port: int = 8080
     size: int = 56
-    expect: bool = True
+    expect: bool | Literal["stops"] = True
     within: float = 15.0
 
 
@@ -101,18 +106,72 @@ class Expectation(Match, frozen=True, kw_only=True):
 
 
 class Listen(_Part, frozen=True, kw_only=True):
-    """Capture on interfaces of a place while steps run, then count frames by their decoded fields.
+    """Capture on interfaces of a place, or of several, while steps run, then count frames by their decoded fields.
 
     Without `interface` it is a host's uplink or only link, a pod's eth0, a switch's trunks.  `filter` is tcpdump's
     language, and looks behind VLAN tags as well.
     """
 
-    at: str
+    at: str | tuple[str, ...]
     interface: str | tuple[str, ...] = ""
     filter: str = ""
     steps: tuple[Step, ...] = msgspec.field(name="while")
     expect: tuple[Expectation, ...]
     within: float = 5.0
+
+
+class Ping(_Part, frozen=True, kw_only=True):
+    """Ping without a pause, `every` so many seconds, while steps run; at most `lost` answers may be missing."""
+
+    origin: str = msgspec.field(name="from")
+    to: str
+    every: float = 0.01
+    lost: int = 0
+    steps: tuple[Step, ...] = msgspec.field(name="while")
+
+
+class Request(_Part, frozen=True, kw_only=True):
+    """Ask the policy API: one method with a policy path, what to send, and what the answer must be.
+
+    `answer` holds what must be in the answer, "*" standing for any value; with `realised` the step ends when the network
+    follows the document.  When the case ends the document is again what it was before.
+    """
+
+    get: str = msgspec.field(name="GET", default="")
+    put: str = msgspec.field(name="PUT", default="")
+    patch: str = msgspec.field(name="PATCH", default="")
+    post: str = msgspec.field(name="POST", default="")
+    delete: str = msgspec.field(name="DELETE", default="")
+    body: dict[str, Any] | None = None
+    expect: int = 200
+    answer: Any = None
+    realised: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self._asked()) != 1:
+            raise ValueError("a policy step has exactly one of GET, PUT, PATCH, POST and DELETE")
+
+    def asked(self) -> tuple[str, str]:
+        """Method and policy path."""
+        return self._asked()[0]
+
+    def _asked(self) -> list[tuple[str, str]]:
+        methods = ("GET", "PUT", "PATCH", "POST", "DELETE")
+        return [(method, path) for method in methods if (path := getattr(self, method.lower()))]
+
+
+class Placement(_Part, frozen=True, kw_only=True):
+    """A virtual machine, and the segment (policy path) that it is attached to; the topology's unless told."""
+
+    machine: str
+    segment: str = ""
+
+
+class Migration(_Part, frozen=True, kw_only=True):
+    """A virtual machine, and the hypervisor that it is carried to; when the case ends it goes back."""
+
+    machine: str
+    to: str
 
 
 class Step(_Part, frozen=True, kw_only=True, omit_defaults=True):
@@ -127,6 +186,11 @@ class Step(_Part, frozen=True, kw_only=True, omit_defaults=True):
     reach: Reach | None = None
     capture: Listen | None = None
     exec: Execute | None = None
+    policy: Request | None = None
+    attach: Placement | None = None
+    detach: Placement | None = None
+    migrate: Migration | None = None
+    ping: Ping | None = None
 
     def __post_init__(self) -> None:
         if len(self.verbs()) != 1:
@@ -137,7 +201,9 @@ class Step(_Part, frozen=True, kw_only=True, omit_defaults=True):
         return [name for name in VERBS if getattr(self, name) is not None]
 
 
-VERBS = ("apply", "delete", "pods", "object", "event", "reach", "capture", "exec")
+CLUSTER_VERBS = ("apply", "delete", "pods", "object", "event", "reach", "capture", "exec")
+FABRIC_VERBS = ("policy", "attach", "detach", "migrate", "ping")
+VERBS = (*CLUSTER_VERBS, *FABRIC_VERBS)
 
 
 class Case(_Part, frozen=True, kw_only=True):
@@ -145,7 +211,12 @@ class Case(_Part, frozen=True, kw_only=True):
 
     name: str
     says: str
-    topology: str = DEFAULT_TOPOLOGY
+    topology: str | tuple[str, ...] = DEFAULT_TOPOLOGY
     given: tuple[Step, ...] = ()
     when: tuple[Step, ...] = ()
     then: tuple[Step, ...] = ()
+
+    @property
+    def topologies(self) -> tuple[str, ...]:
+        """Every topology that the case is true of."""
+        return (self.topology,) if isinstance(self.topology, str) else self.topology

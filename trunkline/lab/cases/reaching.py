@@ -35,10 +35,10 @@ async def reach(bench: Bench, wanted: Reach) -> list[str]:
     pairs = [Pair(origin, to, address) for origin in origins for address, to in destinations.items() if origin != to]
     gate = asyncio.Semaphore(_PARALLEL)
     answers = await asyncio.gather(*(_probe(bench, wanted, pair, gate) for pair in pairs))
-    if all(answer == wanted.expect for answer, _ in answers):
+    if all(answer == _meant(wanted) for answer, _ in answers):
         return _summary(pairs, wanted)
     lines = [_line(pair, wanted, answer) for pair, (answer, _) in zip(pairs, answers, strict=True)]
-    said = sorted({text for answer, text in answers if answer != wanted.expect and text})
+    said = sorted({text for answer, text in answers if answer != _meant(wanted) and text})
     raise StepFailed("\n".join([*lines, *said]))
 
 
@@ -63,14 +63,19 @@ async def _probe(bench: Bench, wanted: Reach, pair: Pair, gate: asyncio.Semaphor
     """Whether the pair answers, and what the tool said."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wanted.within
-    attempts = 0
+    silent = 0
     while True:
         async with gate:
             answers, said = await _attempt(bench, wanted, pair)
-        attempts += 1
-        enough = attempts >= _SILENT_ATTEMPTS if not wanted.expect else answers
-        if answers or enough or loop.time() > deadline:
+        silent = 0 if answers else silent + 1
+        enough = silent >= _SILENT_ATTEMPTS if not _meant(wanted) else answers
+        if enough or (answers and wanted.expect is False) or loop.time() > deadline:
             return answers, said
+
+
+def _meant(wanted: Reach) -> bool:
+    """Whether there is to be an answer in the end."""
+    return wanted.expect is True
 
 
 async def _attempt(bench: Bench, wanted: Reach, pair: Pair) -> tuple[bool, str]:
@@ -86,7 +91,7 @@ async def _attempt(bench: Bench, wanted: Reach, pair: Pair) -> tuple[bool, str]:
 
 def _summary(pairs: list[Pair], wanted: Reach) -> list[str]:
     """One line for each origin: everything was as wanted."""
-    verb = "reaches" if wanted.expect else "does not reach"
+    verb = "reaches" if _meant(wanted) else "does not reach"
     found: dict[str, list[str]] = {}
     for pair in pairs:
         found.setdefault(pair.origin, []).append(str(pair.address))
@@ -95,6 +100,6 @@ def _summary(pairs: list[Pair], wanted: Reach) -> list[str]:
 
 def _line(pair: Pair, wanted: Reach, answer: bool) -> str:
     """One pair, as part of a matrix in which something is not as wanted."""
-    mark = "  " if answer == wanted.expect else "✗ "
-    seen, expected = ("answers" if each else "silent" for each in (answer, wanted.expect))
+    mark = "  " if answer == _meant(wanted) else "✗ "
+    seen, expected = ("answers" if each else "silent" for each in (answer, _meant(wanted)))
     return f"{mark}{wanted.by} {pair.origin} -> {pair.to} ({pair.address}): {seen}, expected: {expected}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +12,20 @@ import msgspec
 
 from trunkline.adapters.kube.client import Kube
 from trunkline.kit import problems
-from trunkline.lab.cases import applying, evidence, finding, listening, observing, reaching
+from trunkline.lab.cases import (
+    applying,
+    asking,
+    evidence,
+    finding,
+    listening,
+    moving,
+    observing,
+    pinging,
+    reaching,
+)
 from trunkline.lab.cases.bench import Bench, StepFailed
-from trunkline.lab.cases.model import Case, Listen, Step
+from trunkline.lab.cases.model import FABRIC_VERBS, Case, Listen, Step
+from trunkline.lab.fabric import api
 from trunkline.lab.state import Lab
 from trunkline.lab.topology import Topology
 
@@ -43,10 +55,10 @@ async def run_all(lab: Lab, drawn: Topology, cases: Sequence[Case], *, keep: boo
         RemoteError: the lab's API server cannot be reached.
     """
     passed = 0
-    fitting = [case for case in cases if Path(case.topology).stem == drawn.name]
+    fitting = [case for case in cases if drawn.name in {Path(each).stem for each in case.topologies}]
     for case in cases:
         if case not in fitting:
-            say(f"skip {case.name}: it needs {case.topology}, and this lab is {drawn.name}")
+            say(f"skip {case.name}: it needs {' or '.join(case.topologies)}, and this lab is {drawn.name}")
     for case in fitting:
         say(f"--- {case.name}: {' '.join(case.says.split())}")
         outcome = await run(lab, drawn, case, keep=keep, say=say if evidence else None)
@@ -74,8 +86,14 @@ async def run(
         if say:
             say(line)
 
-    async with Kube.connect(lab.kubeconfig, field_manager="trunkline-lab") as kube:
-        bench = Bench(lab, drawn, kube, root=root or finding.root(), say=tell)
+    async with contextlib.AsyncExitStack() as stack:
+        kube = policy = None
+        if drawn.control_plane:
+            connected = Kube.connect(lab.kubeconfig, field_manager="trunkline-lab")
+            kube = await stack.enter_async_context(connected)
+        if drawn.fabric:
+            policy = await stack.enter_async_context(api.connect(lab))
+        bench = Bench(lab, drawn, kube, policy, root=root or finding.root(), say=tell)
         failure = await _failure(bench, case)
         untidy = "" if keep else await _tidy(bench)
         failure = failure or untidy
@@ -94,17 +112,21 @@ async def _failure(bench: Bench, case: Case) -> str:
 
 
 async def _tidy(bench: Bench) -> str:
-    try:
-        await applying.remove(bench, bench.applied)
-    except (StepFailed, problems.TrunklineError) as error:
-        return f"tidying up: {error}"
-    return ""
+    """Put everything back; one thing that cannot be does not keep the others from it.  Answers what went wrong."""
+    wrong = []
+    for undo in (lambda: applying.remove(bench, bench.applied), *reversed(bench.undoing)):
+        try:
+            await undo()
+        except (StepFailed, problems.TrunklineError) as error:
+            wrong.append(f"tidying up: {error}")
+    return "\n".join(wrong)
 
 
 def where(listen: Listen) -> str:
     """The interfaces of a capture, for people."""
     interfaces = (listen.interface,) if isinstance(listen.interface, str) else listen.interface
-    return ", ".join(f"{listen.at}/{each}" if each else listen.at for each in interfaces)
+    places = (listen.at,) if isinstance(listen.at, str) else listen.at
+    return ", ".join(f"{place}/{each}" if each else place for place in places for each in interfaces)
 
 
 class _Runner:
@@ -126,8 +148,15 @@ class _Runner:
                 self._bench.say(f"      {line}")
 
     async def _step(self, step: Step, at: str) -> list[str]:
-        """One step's evidence; the one place that says which verb is which function."""
+        """One step's evidence; this and `_fabric_step` say which verb is which function."""
         bench = self._bench
+
+        async def meanwhile(steps: tuple[Step, ...]) -> None:
+            await self.steps(f"{at}, while", steps)
+            self.at = at
+
+        if step.verbs()[0] in FABRIC_VERBS:
+            return await _fabric_step(bench, step, meanwhile)
         if step.apply is not None:
             return await applying.apply(bench, step.apply)
         if step.delete is not None:
@@ -143,9 +172,17 @@ class _Runner:
         if step.exec is not None:
             return await reaching.execute(bench, step.exec)
         assert step.capture is not None
-
-        async def meanwhile(steps: tuple[Step, ...]) -> None:
-            await self.steps(f"{at}, while", steps)
-            self.at = at
-
         return await listening.capture(bench, step.capture, self._case, meanwhile)
+
+
+async def _fabric_step(bench: Bench, step: Step, meanwhile: pinging.RunSteps) -> list[str]:
+    if step.policy is not None:
+        return await asking.ask(bench, step.policy)
+    if step.attach is not None:
+        return await moving.attach(bench, step.attach)
+    if step.detach is not None:
+        return await moving.detach(bench, step.detach)
+    if step.migrate is not None:
+        return await moving.migrate(bench, step.migrate)
+    assert step.ping is not None
+    return await pinging.ping(bench, step.ping, meanwhile)

@@ -6,7 +6,10 @@ from trunkline.agent import settings as agent_settings
 from trunkline.lab import central, credentials, daemons, node, openvswitch, processes, topology
 from trunkline.lab.pki import Authority
 from trunkline.lab.state import Lab
-from trunkline.lab.topology import MANAGER, Topology
+from trunkline.lab.topology import MANAGER, Hypervisor, Topology
+
+TRANSPORT = "transport"
+"""The physical network of the card that carries the tunnels."""
 
 _READY = "--timeout=60"  # seconds; chosen: many times what a loaded machine was seen to need
 
@@ -39,9 +42,16 @@ def _agent_settings(lab: Lab, drawn: Topology, name: str, authority: Authority) 
         tls=agent_settings.Tls(
             private_key=str(chassis.key), certificate=str(chassis.certificate), ca=str(authority.certificate)
         ),
-        uplinks=tuple(
-            agent_settings.Uplink(interface=teaming.active, physical_network=network)
-            for network, teaming in hypervisor.teaming.items()
-        ),
+        uplinks=_uplinks(hypervisor),
         state_dir=f"{home}/agent",
     )
+
+
+def _uplinks(hypervisor: Hypervisor) -> tuple[agent_settings.Uplink, ...]:
+    """The cards of the teaming policies, and the card with the address.
+
+    Userspace Open vSwitch sends what is in tunnels by its own ports only, so that card goes into a bridge as well.
+    """
+    tunnels = next(name for name, link in hypervisor.links.items() if link.address)
+    cards = {TRANSPORT: tunnels, **{network: teaming.active for network, teaming in hypervisor.teaming.items()}}
+    return tuple(agent_settings.Uplink(interface=card, physical_network=network) for network, card in cards.items())

@@ -1,0 +1,73 @@
+"""The verb `policy`: documents into the fabric's policy API, answers out of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from trunkline.adapters.nsx import Document
+from trunkline.lab.cases.bench import Bench, StepFailed
+from trunkline.lab.cases.model import Request
+from trunkline.lab.fabric import attaching, requests
+
+ANYTHING = "*"
+
+
+async def ask(bench: Bench, wanted: Request) -> list[str]:
+    """Send one request; remember how to undo what it does.
+
+    Raises:
+        StepFailed: the answer is not as wanted.
+        RemoteError: there is no answer, or the network does not follow.
+    """
+    method, path = wanted.asked()
+    if method != "GET":
+        await _remember(bench, path)
+    status, answer = await requests.send(bench.lab, method, path, wanted.body)
+    seen = f"{method} {path}: {status}"
+    if status != wanted.expect:
+        raise StepFailed(f"{seen}, {wanted.expect} wanted\n{_text(answer)}")
+    if wrong := differences(wanted.answer, answer):
+        raise StepFailed("\n".join([seen, *wrong, _text(answer)]))
+    if wanted.realised:
+        await attaching.realised(bench.policy, path)
+    return [seen]
+
+
+def differences(wanted: Any, found: Any, at: str = "answer") -> list[str]:
+    """Where `found` lacks what is wanted; objects may hold more, lists may not."""
+    if wanted is None or wanted == ANYTHING:
+        return []
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        missing = [f"{at}.{key}: missing" for key in wanted if key not in found]
+        present = [key for key in wanted if key in found]
+        return [*missing, *(each for key in present for each in differences(wanted[key], found[key], f"{at}.{key}"))]
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        pairs = enumerate(zip(wanted, found, strict=True))
+        return [each for index, (one, other) in pairs for each in differences(one, other, f"{at}[{index}]")]
+    return [] if wanted == found else [f"{at}: {wanted!r} wanted, {found!r} found"]
+
+
+async def _remember(bench: Bench, path: str) -> None:
+    before = await bench.policy.get(path)
+
+    async def undo() -> None:
+        if before is None:
+            await bench.policy.delete(path)
+        else:
+            await bench.policy.revise(path, lambda now: _again(before, now))
+
+    bench.undoing.append(undo)
+
+
+def _again(before: Document, now: Document | None) -> Document | None:
+    """The former document as a write over the present one; None if nothing has changed."""
+    if now is not None and now.get("_revision") == before.get("_revision"):
+        return None
+    plain = {key: value for key, value in before.items() if not key.startswith("_")}
+    return {**plain, **({"_revision": now["_revision"]} if now else {})}
+
+
+def _text(answer: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(answer)).decode() if answer is not None else "(no body)"
