@@ -117,6 +117,41 @@ async def test_match_with_every_kind_of_term_is_parsed_by_ovn(intent_of_case: An
     assert "error parsing" not in trace(ovn_central, "172.16.20.9", "172.16.20.1", LOCALNET)
 
 
+@pytest.mark.parametrize(
+    ("case", "wanted"),
+    [
+        pytest.param("tier-1-on-a-tier-0", r"ip4.dst == 0.0.0.0/0.*select\(1, 2\)", id="equal-routes-share"),
+        pytest.param("tier-1-on-a-tier-0", r"ip4.dst == 10.66.0.0/16.*action=\(drop;\)", id="route-without-hop-drops"),
+        pytest.param("limits-of-ports", r'inport == "vif-a".*set_meter\(10000, 5000\)', id="limit-and-its-burst"),
+        pytest.param("limits-of-ports", r'inport == "vif-a".*ip.dscp = 46', id="mark"),
+        pytest.param("limits-of-ports", r'outport == "vif-a/1002".*ip.dscp = 0', id="mark-of-a-nested-port"),
+        pytest.param(
+            "translations-at-two-gateways",
+            r'ip4.src == 10.2.0.11 .*is_chassis_resident\("cr-router:up/320"\).*192.168.32.77',
+            id="translation-at-the-gateway-it-names",
+        ),
+    ],
+)
+async def test_northd_understands_the_row_as_we_do(
+    case: str, wanted: str, intent_of_case: Any, ovn_central: Any
+) -> None:
+    ovn_central.start_northd(CHASSIS)
+    await write(ovn_central, intent_of_case(case))
+    await realised(ovn_central)
+
+    assert re.search(wanted, ovn_central.sbctl("lflow-list"))
+
+
+async def test_nested_port_is_bound_by_parent_and_tag(intent_of_case: Any, ovn_central: Any) -> None:
+    ovn_central.start_northd(CHASSIS)
+    await write(ovn_central, intent_of_case("containers-behind-tags"))
+    await realised(ovn_central)
+
+    columns = ("--bare", "--columns=parent_port,tag", "find", "port_binding")
+    assert ovn_central.sbctl(*columns, 'logical_port="vif-b/1003"').split() == ["vif-b", "1003"]
+    assert ovn_central.sbctl(*columns, 'logical_port="vif-b"').split() == []
+
+
 def trace(central: Any, source: str, destination: str, entry: tuple[str, str, str, str] = NODE) -> str:
     """What ovn-trace says of a packet that comes in at `entry`: switch, port, sender's and router's MAC."""
     switch, port, sender, router = entry

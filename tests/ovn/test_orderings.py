@@ -130,18 +130,21 @@ def test_one_changed_port_among_many_touches_one_row() -> None:
     assert target.apply([msgspec.structs.replace(ports[7], chassis="n1")]) == set()
 
 
+class Counting(dict[Any, Any]):
+    """Counts how often somebody looks at an object."""
+
+    looks = 0
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self.looks += 1
+        return super().get(key, default)
+
+    def __getitem__(self, key: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(key)
+
+
 def test_cost_of_one_port_does_not_grow_with_the_ports_beside_it() -> None:
-    class Counting(dict[Any, Any]):
-        looks = 0
-
-        def get(self, key: Any, default: Any = None) -> Any:
-            self.looks += 1
-            return super().get(key, default)
-
-        def __getitem__(self, key: Any) -> Any:
-            self.looks += 1
-            return super().__getitem__(key)
-
     def looks(beside: int) -> int:
         network = model.Network(id="overlay/n", kind=model.NetworkKind.OVERLAY)
         subnet = model.Subnet(id="s", network=network.id, prefix=ip_network("10.0.0.0/24"))
@@ -154,6 +157,46 @@ def test_cost_of_one_port_does_not_grow_with_the_ports_beside_it() -> None:
         return objects.looks
 
     assert looks(beside=200) == looks(beside=2)
+
+
+def tier_1(number: int) -> list[model.Object]:
+    """A router with a link to `t0`, which has a route by it."""
+    ends = [ip_interface(f"100.64.{number}.{host}/31") for host in (0, 1)]
+    return [
+        model.Router(id=f"t1-{number}"),
+        model.RouterLink(
+            id=f"t1-{number}",
+            ends=(
+                model.LinkEnd("t0", "02:00:00:00:00:01", (ends[0],)),
+                model.LinkEnd(f"t1-{number}", "02:00:00:00:00:02", (ends[1],)),
+            ),
+        ),
+        model.Route(id=f"to-{number}", router="t0", prefix=ip_network(f"10.{number}.0.0/16"), next_hop=ends[1].ip),
+    ]
+
+
+def test_cost_of_one_more_tier_1_does_not_grow_with_the_routes_of_the_tier_0() -> None:
+    def looks(beside: int) -> int:
+        target = ovn.Target()
+        target.apply([model.Router(id="t0"), *(item for number in range(1, beside + 1) for item in tier_1(number))])
+        target._context._objects = objects = Counting(target._context._objects)
+        assert len(target.apply(tier_1(0))) == 6
+        return objects.looks
+
+    assert looks(beside=100) == looks(beside=2)
+
+
+def test_link_that_comes_after_its_routes_brings_them_and_takes_them_along_when_it_goes() -> None:
+    router, link, route = tier_1(1)
+    target = ovn.Target()
+    target.apply([model.Router(id="t0"), router, route])
+    assert [problem.code for problems in target.problems.values() for problem in problems] == ["TRK-0407"]
+
+    assert ovn.RowKey("Logical_Router_Static_Route", "Route", "to-1") in target.apply([link])
+    assert target.problems == {}
+
+    assert ovn.RowKey("Logical_Router_Static_Route", "Route", "to-1") in target.apply(removed=[identity.key_of(link)])
+    assert target.problems != {}
 
 
 def at_once(intent: model.Intent, database: Any) -> Any:

@@ -48,8 +48,21 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _MULTICAST_BIT = 0x01
 
 
-def refusals(item: model.Object, context: Context) -> list[Problem]:
-    """Why no row may be made of this object; empty when it is in order."""
+def refusals(item: model.Object, context: Context) -> Sequence[Problem]:
+    """Why no row may be made of this object; empty when it is in order.
+
+    Found once for an object of the context, because ten thousand ports may ask about one network.
+    """
+    key = identity.key_of(item)
+    if context.get(key) is not item:
+        return _refusals(item, context)
+    known = context.judgements.get(key)
+    if known is None:
+        known = context.judgements[key] = tuple(_refusals(item, context))
+    return known
+
+
+def _refusals(item: model.Object, context: Context) -> list[Problem]:
     found = list(_id(item))
     match item:
         case model.Network():

@@ -7,6 +7,7 @@ It holds no rows and judges nothing; `checks` judges.
 
 from __future__ import annotations
 
+import bisect
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from typing import TypeVar
 
 from trunkline.intent import model
 from trunkline.kit.addresses import IPAddress, IPNetwork
+from trunkline.kit.problems import Problem
 from trunkline.ovn import identity
 from trunkline.ovn.identity import ObjectKey
 
@@ -33,6 +35,9 @@ class Context:
         self._tagged: dict[tuple[str, int], set[ObjectKey]] = defaultdict(set)
         self._connected: dict[tuple[str, IPNetwork], set[ObjectKey]] = defaultdict(set)
         self._lengths: dict[str, set[int]] = defaultdict(set)
+        self._hops: dict[tuple[str, int], list[tuple[int, ObjectKey]]] = defaultdict(list)
+        self.judgements: dict[ObjectKey, tuple[Problem, ...]] = {}
+        """What `checks` has found; forgotten as soon as something that it may have looked at changes."""
         for item in objects:
             self.put(item)
 
@@ -48,7 +53,9 @@ class Context:
         for place in _places(item):
             self._connected[place].add(key)
             self._lengths[place[0]].add(place[1].prefixlen)
-        return affected | self._affected(key)
+        for router, hop in _hops(item):
+            bisect.insort(self._hops[router, hop.version], (int(hop), key))
+        return self._forget(affected | self._affected(key))
 
     def remove(self, key: ObjectKey) -> set[ObjectKey]:
         """Forget an object; answers the objects whose rows may differ now, itself included."""
@@ -60,6 +67,14 @@ class Context:
             self._tagged[tag].discard(key)
         for place in _places(item) if item else ():
             self._connected[place].discard(key)
+        for router, hop in _hops(item) if item else ():
+            hops = self._hops[router, hop.version]
+            del hops[bisect.bisect_left(hops, (int(hop), key))]
+        return self._forget(affected)
+
+    def _forget(self, affected: set[ObjectKey]) -> set[ObjectKey]:
+        for key in affected:
+            self.judgements.pop(key, None)
         return affected
 
     def get(self, key: ObjectKey) -> model.Object | None:
@@ -112,14 +127,18 @@ class Context:
         match self._objects.get(key):
             case model.Subnet(network=network):
                 followers |= self._of_kind(_key(model.Network, network), model.Port)
-            case model.RouterPort(router=router):
-                followers |= self._of_kind(_key(model.Router, router), model.Route)
-            case model.RouterLink(ends=ends):
-                for end in ends:
-                    followers |= self._of_kind(_key(model.Router, end.router), model.Route)
+            case model.RouterPort() | model.RouterLink() as connection:
+                followers |= {route for place in _places(connection) for route in self._routes_into(*place)}
             case model.Port() as port:
                 followers |= {_key(model.Port, other) for other in self.same_tag(port)}
         return followers
+
+    def _routes_into(self, router: str, prefix: IPNetwork) -> list[ObjectKey]:
+        """The routes of a router whose next hops are in a prefix; costs no more for those that are not."""
+        hops = self._hops.get((router, prefix.version), [])
+        first = bisect.bisect_left(hops, (int(prefix.network_address),))
+        end = bisect.bisect_left(hops, (int(prefix.broadcast_address) + 1,))
+        return [route for _, route in hops[first:end]]
 
     def _of_kind(self, key: ObjectKey, kind: type[model.Object]) -> set[ObjectKey]:
         return self._dependants[key][kind.__name__] if key in self._dependants else set()
@@ -153,6 +172,11 @@ def _needs(item: model.Object) -> tuple[ObjectKey, ...]:
 def _tags(item: model.Object) -> tuple[tuple[str, int], ...]:
     """The parent and the tag of a nested port."""
     return ((item.parent, item.tag),) if isinstance(item, model.Port) and item.parent else ()
+
+
+def _hops(item: model.Object) -> tuple[tuple[str, IPAddress], ...]:
+    """The router and the next hop of a route."""
+    return ((item.router, item.next_hop),) if isinstance(item, model.Route) and item.next_hop else ()
 
 
 def _places(item: model.Object) -> tuple[tuple[str, IPNetwork], ...]:
