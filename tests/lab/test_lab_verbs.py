@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,16 @@ def test_env_can_be_evaluated_by_a_shell(up: Program) -> None:
 
     assert done.stdout.strip() == json.loads(up.run("env", "-o", "json"))["KUBECONFIG"]
     assert done.stdout.strip() == str(up.lab("two-hosts").kubeconfig)
+
+
+@pytest.mark.lab
+def test_env_finds_the_program_and_kubectl_where_the_machine_has_neither(up: Program) -> None:
+    up.environment["PATH"] = "/usr/sbin:/sbin"  # where the lab's own tools are
+    exported = json.loads(up.run("env", "-o", "json"))["PATH"].split(":")
+
+    assert exported[:2] == ["/usr/sbin", "/sbin"], "the machine's own programs come first"
+    assert shutil.which("trunkline", path=":".join(exported)) == str(Path(sys.prefix) / "bin" / "trunkline")
+    assert shutil.which("kubectl", path=":".join(exported)) == str(Path(sys.prefix).parent / ".tools/bin/kubectl")
 
 
 @pytest.mark.lab

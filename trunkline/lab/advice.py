@@ -23,7 +23,7 @@ def next_steps(lab: Lab, drawn: Topology) -> str:
     rows.append((f"{program} down{name}", "take it down; nothing stays"))
     width = min(72, max(len(command) for command, _ in rows))
     lines = [f"    {command.ljust(width)}  # {purpose}" for command, purpose in rows]
-    return "\n".join(["", f"lab {lab.name} is up: {_summary(drawn)}.  What to type next:", "", *lines, ""])
+    return "\n".join(["", f"lab {lab.name} is up: {summary(drawn)}.  What to type next:", "", *lines, ""])
 
 
 def _cluster(program: str, name: str) -> list[tuple[str, str]]:
@@ -51,7 +51,8 @@ def _wires(program: str, name: str, drawn: Topology) -> list[tuple[str, str]]:
     ]
 
 
-def _summary(drawn: Topology) -> str:
+def summary(drawn: Topology) -> str:
+    """What a topology has, in a few words."""
     parts = [
         (len(drawn.switches), "switch", "switches"),
         (len(drawn.routers), "router", "routers"),

@@ -46,7 +46,10 @@ def find(lab: Lab, drawn: Topology, name: str) -> Target:
     target = _target(lab, drawn, name)
     if target is None or namespaces.inode(target.namespace) is None:
         known = [*drawn.switches, *drawn.machines(), *container_names(drawn), "pod/NAMESPACE/NAME"]
-        hint = problems.did_you_mean(name, known) or "`trunkline lab status` shows hosts and pods"
+        hint = (
+            problems.did_you_mean(name, known)
+            or "`trunkline lab status` shows the hosts, `kubectl get pods -A` the pods"
+        )
         found = "nothing of that name" if target is None else "no network namespace of that name"
         raise problems.IntentError(
             problems=[
@@ -95,7 +98,7 @@ def container_names(drawn: Topology) -> list[str]:
 
 
 def exports(lab: Lab, drawn: Topology) -> dict[str, str]:
-    """What a person's shell needs to talk to the lab; PATH only where kubectl is not on it already.
+    """What a person's shell needs to talk to the lab; PATH only where kubectl or this program is not on it already.
 
     OVN's databases are the cluster's, if the lab has one, else the fabric's.
     """
@@ -107,9 +110,10 @@ def exports(lab: Lab, drawn: Topology) -> dict[str, str]:
     }
     if drawn.fabric:
         found |= access.exports(lab)
-    tools = Path(sys.prefix).parent / ".tools" / "bin"
-    if shutil.which("kubectl") is None and (tools / "kubectl").exists():
-        found["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
+    places = (("trunkline", Path(sys.prefix) / "bin"), ("kubectl", Path(sys.prefix).parent / ".tools" / "bin"))
+    missing = [str(place) for name, place in places if shutil.which(name) is None and (place / name).exists()]
+    if missing:  # at the end, for what else is there must not get in the way of the machine's own
+        found["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *missing])
     return found
 
 

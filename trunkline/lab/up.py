@@ -6,7 +6,7 @@ Safe to repeat: what stands is left alone, what died is started again.  Whatever
 from __future__ import annotations
 
 from trunkline.kit import problems
-from trunkline.lab import namespaces, openvswitch, processes, state, wiring
+from trunkline.lab import advice, namespaces, openvswitch, processes, state, wiring
 from trunkline.lab.progress import Progress
 from trunkline.lab.state import Lab, Record
 from trunkline.lab.topology import Topology
@@ -28,7 +28,7 @@ async def up(lab: Lab, drawn: Topology, text: str, *, source: str, bare: bool = 
         _record(lab, text, Record(name=lab.name, topology=source, bare=bare))
         for leftover in leftovers(lab):
             progress.note(leftover)
-        with progress.step(f"wired {len(drawn.switches)} switches and {len(drawn.machines())} hosts"):
+        with progress.step(f"wired {advice.summary(drawn)}"):
             await _wire(lab, drawn)
         await _start(lab, drawn, progress, bare=bare)
 
