@@ -126,3 +126,24 @@ def test_there_and_back_leaves_nothing_behind(world: Everything, seed: int) -> N
     assert fabric._memory._readers == {}
     assert not fabric._questions
     assert not fabric._makers
+
+
+def test_one_odd_document_stops_no_other_and_is_forgotten_when_it_is_mended(kit: Any) -> None:
+    good = Written("/infra/segments/good", "Segment", b"{}")
+    unreadable = Written("/infra/segments/bad", "Segment", b'{"vlan_ids": 7}')
+    rule = "/infra/tier-0s/t0/nat/USER/nat-rules/odd"
+    odd = Written(
+        rule, "PolicyNatRule", b'{"action": "SNAT", "source_network": "10.0.0.0/8", "translated_network": "?"}'
+    )
+
+    fabric = kit.fabric_of([unreadable, good, odd])
+
+    assert [item.id for item in fabric.objects()] == ["infra/segments/good"]
+    assert "TRK-0959" in str(fabric.problems(unreadable.path)[0])
+    assert "TRK-0959" in str(fabric.problems(rule)[0])
+
+    fabric.take([Written(unreadable.path, "Segment", b"{}"), Written(rule, "PolicyNatRule", b'{"action": "NO_SNAT"}')])
+
+    assert [item.id for item in fabric.objects()] == ["infra/segments/good", "infra/segments/bad"]
+    assert fabric.problems(unreadable.path) == []
+    assert "TRK-0950" in str(fabric.problems(rule)[0])

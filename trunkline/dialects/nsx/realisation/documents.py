@@ -1,7 +1,7 @@
 """The parts of policy documents that the network follows, as typed values.
 
 Only what some rule reads is here, so a document whose description, tags or `_revision` change reads the same as before and
-costs nothing.  Documents are validated before they are stored; what does not fit all the same is a `BugError`.
+costs nothing.
 
 A document is found by its path, or under a topic: the collection it lies in, or a name by which rules look for it.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.kit import addresses, problems
+from trunkline.kit import addresses
 from trunkline.kit.addresses import IPAddress, IPInterface, IPNetwork
 
 Topic = tuple[str, str]
@@ -151,6 +151,8 @@ class Interface(Document, frozen=True, kw_only=True):
     type: str = "SERVICE"
     edge_path: str = ""
     admin_state: str = "UP"
+    access_vlan_id: int | None = None
+    dhcp_relay_path: str = ""
 
 
 class NextHop(msgspec.Struct, frozen=True):
@@ -249,17 +251,14 @@ _DECODERS = {
 _OTHER = Document()
 
 
-def read(path: str, kind: str, raw: bytes) -> Document:
-    """The document stored at `path`.
+def read(kind: str, raw: bytes) -> Document:
+    """A stored document.
 
     Raises:
-        BugError: it is not what the validation lets through.
+        ValueError: it is not what the validation lets through.
     """
     decoder = _DECODERS.get(kind)
-    try:
-        return decoder.decode(raw) if decoder else _OTHER
-    except msgspec.ValidationError as error:
-        raise problems.BugError(f"{kind} {path} cannot be read: {error}") from error
+    return decoder.decode(raw) if decoder else _OTHER
 
 
 def networks(text: str) -> list[IPNetwork]:

@@ -6,7 +6,7 @@ What comes out is always what the same documents would give from scratch; a test
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from trunkline.intent import model
 from trunkline.kit import problems
 from trunkline.kit.problems import Problem
 
+BROKEN = problems.register("TRK-0959", "A stored policy object is one that its rule was not made for.")
 TWICE = problems.register("TRK-0957", "Two policy objects ask for the same thing in the network.")
 
 Key = tuple[str, str]
@@ -49,6 +50,7 @@ class Fabric:
     def __init__(self) -> None:
         self._memory = Memory()
         self._kinds: dict[str, str] = {}
+        self._unreadable: dict[str, Problem] = {}
         self._made: dict[Question, Made] = {}
         self._questions: defaultdict[str, set[Question]] = defaultdict(set)  # by the documents they are about
         self._makers: defaultdict[Key, dict[Question, model.Object]] = defaultdict(dict)
@@ -56,16 +58,12 @@ class Fabric:
     def take(
         self, written: Iterable[Written] = (), removed: Iterable[str] = (), facts: Mapping[str, Any] | None = None
     ) -> Change:
-        """Take in documents that are new or changed, paths of those that are gone, and (if given) all facts.
-
-        Raises:
-            BugError: a document is not what the validation lets through.
-        """
+        """Take in documents that are new or changed, paths of those that are gone, and (if given) all facts."""
         if facts is not None:
             self._memory.know(facts)
         touched = self._put(written, removed)
-        asked = {question: self._memory.demand(question) for question in self._new(touched)}
-        asked |= {question: self._memory.answer(question) for question in self._memory.follow()}
+        asked = {question: self._answer(self._memory.answer, question) for question in self._memory.follow()}
+        asked |= {question: self._answer(self._memory.demand, question) for question in self._new(touched)}
         return self._enter(asked, touched)
 
     def objects(self) -> list[model.Object]:
@@ -80,6 +78,8 @@ class Fabric:
         """Why what the document at a path asks for cannot be."""
         found = [problem for question in self._asked(path) for problem in self._made[question].problems]
         found += [problem for question in self._asked(path) for problem in self._lost(question)]
+        if path in self._unreadable:
+            found.append(self._unreadable[path])
         if (kind := self._kinds.get(path, "")) in rules.IGNORED:
             found.append(made.unsupported(kind, path, "", "", rules.IGNORED[kind]))
         return list(dict.fromkeys(found))
@@ -96,15 +96,33 @@ class Fabric:
     def _put(self, written: Iterable[Written], removed: Iterable[str]) -> set[str]:
         touched = set()
         for item in written:
-            self._memory.put(item.path, documents.read(item.path, item.kind, item.raw))
+            self._memory.put(item.path, self._read(item))
             self._kinds[item.path] = item.kind
             touched.add(item.path)
         for path in removed:
             if path in self._kinds:
                 self._memory.put(path, None)
+                self._unreadable.pop(path, None)
                 del self._kinds[path]
                 touched.add(path)
         return touched
+
+    def _read(self, item: Written) -> documents.Document:
+        """The document; one that cannot be read says nothing, and is a problem."""
+        self._unreadable.pop(item.path, None)
+        try:
+            return documents.read(item.kind, item.raw)
+        except ValueError as error:
+            self._unreadable[item.path] = _broken(item.kind, item.path, error)
+            return documents.Document()
+
+    def _answer(self, ask: Callable[[Question], Made | None], question: Question) -> Made | None:
+        """What follows from a question; one odd document does not stop the others."""
+        try:
+            return ask(question)
+        except Exception as error:
+            path = question.about[0]
+            return Made(problems=(_broken(self._kinds.get(path, ""), path, error),))
 
     def _new(self, touched: Iterable[str]) -> list[Question]:
         found = (
@@ -176,6 +194,11 @@ class Fabric:
                     allowed=f"{makers[first].source} has it already",
                     hint="change or delete one of the two",
                 )
+
+
+def _broken(kind: str, path: str, error: Exception) -> Problem:
+    text = f"{type(error).__name__}: {error}"
+    return Problem(code=BROKEN, object=f"{kind} {path}", found=text, hint="report it, with the object")
 
 
 def _key(item: model.Object) -> Key:

@@ -95,7 +95,7 @@ def interface(look: Look, path: str) -> Made | None:
         gateway_chassis=chassis,
         source=made.source(kind, path),
     )
-    return Made((leg,))
+    return Made((leg,), remarks=tuple(_remarks(kind, path, found)))
 
 
 def chassis_of(look: Look, locale: str, edge: str) -> tuple[str, ...]:
@@ -183,6 +183,13 @@ def _addresses(found: documents.Interface) -> Iterator[IPInterface]:
     for subnet in found.subnets:
         for address in subnet.ip_addresses:
             yield ipaddress.ip_interface((address, subnet.prefix_len))
+
+
+def _remarks(kind: str, path: str, found: documents.Interface) -> Iterator[Problem]:
+    if found.access_vlan_id is not None:
+        yield made.unsupported(kind, path, "access_vlan_id", found.access_vlan_id, "the segment's own VLAN is used")
+    if found.dhcp_relay_path:
+        yield made.unsupported(kind, path, "dhcp_relay_path", found.dhcp_relay_path, "requests are not relayed")
 
 
 def _nobody(kind: str, path: str) -> Problem:

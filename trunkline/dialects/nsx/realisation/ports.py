@@ -8,7 +8,9 @@ on the parent: `nested` is asked for every pair of the two.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Sequence
+
+import msgspec
 
 from trunkline.dialects.nsx.realisation import documents, made, profiles, segments
 from trunkline.dialects.nsx.realisation.documents import AddressBinding
@@ -28,6 +30,13 @@ _NOBODYS_MAC = "0a:58:00:00:00:00"
 """Stands for all hosts behind a port that may send nothing: what is guarded has to be something."""
 
 
+class Interface(msgspec.Struct, frozen=True):
+    """What is attached to a segment port that is switched on, "" if nothing is, and the addresses bound to it."""
+
+    id: str = ""
+    bindings: tuple[AddressBinding, ...] = ()
+
+
 def port(look: Look, path: str) -> Made | None:
     """The network port of a segment port, if an interface is attached and both are switched on."""
     found = look.document(path, documents.SegmentPort)
@@ -39,20 +48,15 @@ def port(look: Look, path: str) -> Made | None:
     parent = ""
     if found.attachment.type == "CHILD" and not (parent := look.ask(_parent, path)):
         return Made(problems=(_orphan(path, found),))
-    return _made(
-        look,
-        path,
-        model.Port(
-            id=PortId(found.attachment.id),
-            network=made.network_id(segment),
-            parent=PortId(parent),
-            tag=found.attachment.traffic_tag,
-            source=made.source("SegmentPort", path),
-        ),
-        segment,
-        0,
-        found.address_bindings,
+    bare = model.Port(
+        id=PortId(found.attachment.id),
+        network=made.network_id(segment),
+        parent=PortId(parent),
+        tag=found.attachment.traffic_tag,
+        source=made.source("SegmentPort", path),
     )
+    bound = [each for each in found.address_bindings if not each.vlan_id]
+    return _made(bare, look.ask(profiles.policy, path, segment), bound)
 
 
 def nested(look: Look, binding: str, port_path: str) -> Made | None:
@@ -61,27 +65,24 @@ def nested(look: Look, binding: str, port_path: str) -> Made | None:
     None if the map's parent is not the port's segment.
     """
     found = look.document(binding, documents.SegmentConnectionBindingMap)
-    on = look.document(port_path, documents.SegmentPort)
-    if found is None or on is None or found.segment_path != segment_of(port_path):
+    behind = look.ask(_interface, port_path)
+    if found is None or behind is None or found.segment_path != segment_of(port_path):
         return None
-    child = binding.rsplit("/", 2)[0]
-    carried = look.ask(_carries, port_path) and look.ask(segments.is_up, child)
-    if not on.attachment.id or on.attachment.type == "CHILD" or not carried:
+    child, tag = binding.rsplit("/", 2)[0], found.vlan_traffic_tag
+    if not behind.id or not look.ask(segments.is_up, child):
         return made.NOTHING
-    return _made(
-        look,
-        "",
-        model.Port(
-            id=PortId(f"{on.attachment.id}/{found.vlan_traffic_tag}"),
-            network=made.network_id(child),
-            parent=PortId(on.attachment.id),
-            tag=found.vlan_traffic_tag,
-            source=made.source("SegmentConnectionBindingMap", binding),
-        ),
-        child,
-        found.vlan_traffic_tag,
-        on.address_bindings,
+    bare = model.Port(
+        id=PortId(f"{behind.id}/{tag}"),
+        network=made.network_id(child),
+        parent=PortId(behind.id),
+        tag=tag,
+        source=made.source("SegmentConnectionBindingMap", binding),
     )
+    bound = [each for each in behind.bindings if each.vlan_id == tag]
+    policy = look.ask(profiles.policy, "", child)
+    # A segment's profile was never made for the containers behind its tags: without addresses bound to the tag they pass,
+    # as the documentation of child segments says.
+    return _made(bare, policy if bound else msgspec.structs.replace(policy, guarded=False), bound)
 
 
 def segment_of(port_path: str) -> str:
@@ -89,34 +90,34 @@ def segment_of(port_path: str) -> str:
     return port_path.rpartition("/ports/")[0]
 
 
-def _made(look: Look, path: str, bare: model.Port, segment: str, vlan: int, bindings: Iterable[AddressBinding]) -> Made:
-    """The port with its hosts, guard and limits; `path` is that of its segment port, "" if it has none."""
-    hosts, remarks = _hosts(bare.source, [each for each in bindings if each.vlan_id == vlan])
-    guard = _guard(look.ask(profiles.spoofguard, path, segment), hosts, by_map=not path)
-    if guard is not model.Guard.NONE and not hosts:
+def _made(bare: model.Port, policy: profiles.Policy, bound: Sequence[AddressBinding]) -> Made:
+    """The port with its hosts, guard and limits."""
+    hosts, remarks = _hosts(bare.source, bound)
+    if policy.guarded and not hosts:
         hosts = (model.Host(_NOBODYS_MAC),)
         remarks.append(_mute(bare.source))
-    full = model.Port(
-        id=bare.id,
-        network=bare.network,
-        hosts=hosts,
-        guard=guard,
-        parent=bare.parent,
-        tag=bare.tag,
-        source=bare.source,
-    )
-    return Made.union([Made((full,), remarks=tuple(remarks)), profiles.limits(look, path, segment, full)])
+    full = msgspec.structs.replace(bare, hosts=hosts, guard=_guard(policy, hosts))
+    limits = profiles.limits(policy, full)
+    return Made((full, *limits.objects), remarks=(*remarks, *limits.remarks))
 
 
-def _guard(guarded: bool, hosts: tuple[model.Host, ...], *, by_map: bool) -> model.Guard:
-    # A segment's profile was never made for the containers behind its tags: without addresses bound to the tag they pass,
-    # as the documentation of child segments says.
-    if not guarded or (by_map and not hosts):
+def _guard(policy: profiles.Policy, hosts: tuple[model.Host, ...]) -> model.Guard:
+    if not policy.guarded:
         return model.Guard.NONE
     return model.Guard.ADDRESSES if any(host.addresses for host in hosts) else model.Guard.MACS
 
 
-def _hosts(source: model.Source, bindings: list[AddressBinding]) -> tuple[tuple[model.Host, ...], list[Problem]]:
+def _interface(look: Look, port_path: str) -> Interface | None:
+    """What may send with tags at a segment port; None if there is no such port."""
+    found = look.document(port_path, documents.SegmentPort)
+    if found is None:
+        return None
+    if found.attachment.type == "CHILD" or not look.ask(_carries, port_path):
+        return Interface()
+    return Interface(found.attachment.id, found.address_bindings)
+
+
+def _hosts(source: model.Source, bindings: Sequence[AddressBinding]) -> tuple[tuple[model.Host, ...], list[Problem]]:
     known: dict[str, list[AddressBinding]] = {}
     remarks = []
     for each in bindings:

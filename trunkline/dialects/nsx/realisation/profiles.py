@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from trunkline.dialects.nsx.realisation import documents, made
 from trunkline.dialects.nsx.realisation.made import Made
 from trunkline.dialects.nsx.realisation.memory import Look
@@ -16,21 +18,29 @@ _KBIT_PER_MBIT = 1000
 _BITS_PER_BYTE = 8
 
 
-def spoofguard(look: Look, port: str, segment: str) -> bool:
-    """Whether a port of the segment may send only from its bound addresses; `port` is "" for what has no port."""
+class Policy(msgspec.Struct, frozen=True):
+    """What the profiles say for a port: whether it may send only from its bound addresses, and its limits and marks."""
+
+    guarded: bool = False
+    qos_path: str = ""
+    qos: documents.QoSProfile | None = None
+
+
+def policy(look: Look, port: str, segment: str) -> Policy:
+    """What holds for a port of the segment; `port` is "" for what has no segment port."""
     path = look.ask(_bound, port, segment, "security", "spoofguard_profile_path")
-    profile = look.document(path, documents.SpoofGuardProfile)
-    return profile is not None and profile.address_binding_allowlist
+    guard = look.document(path, documents.SpoofGuardProfile)
+    qos_path = look.ask(_bound, port, segment, "qos", "qos_profile_path")
+    guarded = guard is not None and guard.address_binding_allowlist
+    return Policy(guarded, qos_path, look.document(qos_path, documents.QoSProfile))
 
 
-def limits(look: Look, port: str, segment: str, on: model.Port) -> Made:
-    """The limits and marks of a network port, which is the one of `port` or has none (""), on the segment."""
-    path = look.ask(_bound, port, segment, "qos", "qos_profile_path")
-    profile = look.document(path, documents.QoSProfile)
-    if profile is None:
+def limits(policy: Policy, on: model.Port) -> Made:
+    """The limits and marks of a network port."""
+    if policy.qos is None:
         return made.NOTHING
-    qos = [_qos(on, direction, profile) for direction in model.Direction]
-    return Made(tuple(each for each in qos if each), remarks=tuple(_remarks(path, profile)))
+    qos = [_qos(on, direction, policy.qos) for direction in model.Direction]
+    return Made(tuple(each for each in qos if each), remarks=tuple(_remarks(policy.qos_path, policy.qos)))
 
 
 def _bound(look: Look, port: str, segment: str, word: str, field: str) -> str:
