@@ -20,6 +20,7 @@ PARENTS = {
     "Org": "/orgs/default",
     "Tier0": "/infra/tier-0s/t",
     "Tier1": "/infra/tier-1s/t",
+    "LocaleServices": "/infra/tier-0s/t/locale-services/l",
     "Segment": "/infra/segments/s",
     "SegmentPort": "/infra/segments/s/ports/p",
     "EnforcementPoint": "/infra/sites/default/enforcement-points/default",
@@ -100,6 +101,7 @@ def bodies(resource):
 def test_a_body_of_any_shape(manager, resource, data, merge):
     for path in (
         "/infra/tier-0s/t",
+        "/infra/tier-0s/t/locale-services/l",
         "/infra/tier-1s/t",
         "/infra/segments/s",
         "/infra/segments/q",

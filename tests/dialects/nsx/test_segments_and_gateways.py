@@ -264,3 +264,17 @@ def test_objects_in_a_missing_project_or_under_a_missing_gateway_are_not_found(m
     for path in ("/orgs/default/projects/nowhere/infra/segments/s", "/infra/tier-1s/nowhere/segments/s"):
         with refused(600, 404):
             manager.patch(path)
+
+
+def test_a_tier_0_has_interfaces_and_a_tier_1_has_none(manager):
+    body = {"segment_path": "/infra/segments/up", "subnets": [{"ip_addresses": ["192.0.2.2"], "prefix_len": 24}]}
+    for path in ("/infra/segments/up", "/infra/tier-0s/t0", "/infra/tier-1s/t1"):
+        manager.patch(path)
+    for gateway in ("/infra/tier-0s/t0", "/infra/tier-1s/t1"):
+        manager.patch(f"{gateway}/locale-services/default")
+    uplink = manager.patch("/infra/tier-0s/t0/locale-services/default/interfaces/up", **body)
+    assert (uplink["resource_type"], uplink["type"], uplink["urpf_mode"]) == ("Tier0Interface", "EXTERNAL", "STRICT")
+    with refused(255):
+        manager.patch("/infra/tier-1s/t1/locale-services/default/interfaces/up", **body)
+    with refused(255):
+        manager.patch("/infra/tier-0s/t0/locale-services/default/interfaces/bare", segment_path="/infra/segments/up")

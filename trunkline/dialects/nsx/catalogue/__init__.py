@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from trunkline.dialects.nsx.catalogue.gateways import GATEWAYS
+from trunkline.dialects.nsx.catalogue.interfaces import INTERFACES
 from trunkline.dialects.nsx.catalogue.profiles import PROFILES
 from trunkline.dialects.nsx.catalogue.segments import SEGMENTS
 from trunkline.dialects.nsx.catalogue.sites import ROOTS, SITES
 from trunkline.dialects.nsx.resource import Resource
 
-TABLE: tuple[Resource, ...] = (*ROOTS, *SITES, *SEGMENTS, *GATEWAYS, *PROFILES)
+TABLE: tuple[Resource, ...] = (*ROOTS, *SITES, *SEGMENTS, *GATEWAYS, *INTERFACES, *PROFILES)
 
 BY_TYPE = {resource.type: resource for resource in TABLE}
 
