@@ -178,8 +178,11 @@ async def test_what_the_network_says_of_a_binding_is_what_the_pool_says(
 async def test_given_a_manager_that_is_away_or_refuses_then_the_pool_says_so_until_it_is_back(
     joined: Joined, eventually: Eventually
 ) -> None:
-    await joined.configure(NODES_A, url="https://127.0.0.1:1")
+    authority = joined.fabric.served.home / "later.pem"
+    await joined.configure(NODES_A, url="https://127.0.0.1:1", ca=str(authority))
     await joined.hand.pool("pool-ap", "172.16.19.11", "172.16.19.50")
+    await eventually(lambda: joined.says("pool-ap", "Unknown", "SettingsUnusable"))
+    authority.write_text(Path(joined.fabric.served.authority).read_text())
     await eventually(lambda: joined.says("pool-ap", "Unknown", "ManagerUnreachable"))
 
     await joined.configure(NODES_A, user="nobody")

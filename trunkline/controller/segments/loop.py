@@ -28,6 +28,7 @@ from trunkline.kit.ids import NetworkId
 
 _FIRST_PAUSE = 0.5  # seconds; doubled each time (chosen: a binding is realised within a second)
 _LONGEST_PAUSE = 60.0
+_FILES_PAUSE = 1.0
 _LOCK_OUT_PAUSE = 60.0  # five wrong logins in fifteen minutes lock a user out, so do not hurry
 
 _log = structlog.get_logger(__name__)
@@ -86,7 +87,7 @@ class Segments:
 
     async def run(self) -> None:
         """Run rounds for ever."""
-        async with connect(self._settings) as nsx:
+        async with await self._connected() as nsx:
             pause = _FIRST_PAUSE
             while True:
                 self._changed.clear()
@@ -94,9 +95,7 @@ class Segments:
                 try:
                     standing = await self._round(nsx, pools)
                 except problems.TrunklineError as error:
-                    _log.warning("policy manager cannot be worked with", error=str(error), again_in=pause)
-                    self._tell({pool.pool.source.uid: (pool, verdicts.unknown(error)) for pool in pools})
-                    await asyncio.sleep(_LOCK_OUT_PAUSE if isinstance(error, errors.Forbidden) else pause)
+                    await self._failed(error, _LOCK_OUT_PAUSE if isinstance(error, errors.Forbidden) else pause)
                     pause = min(pause * 2, self._longest)
                     continue
                 told = {pool.pool.source.uid: (pool, self._verdict(pool, standing)) for pool in pools}
@@ -104,6 +103,20 @@ class Segments:
                 settled = not standing.failures and verdicts.all_settled(verdict for _, verdict in told.values())
                 woken = await self._wait(self._settings.reobserve_seconds if settled else pause)
                 pause = _FIRST_PAUSE if settled or woken else min(pause * 2, self._longest)
+
+    async def _connected(self) -> Nsx:
+        """A client, as soon as its TLS files are there: a manager that starts beside us has yet to write its authority."""
+        while True:
+            try:
+                return connect(self._settings)
+            except problems.IntentError as error:
+                await self._failed(error, _FILES_PAUSE)
+
+    async def _failed(self, error: problems.TrunklineError, pause: float) -> None:
+        """Tell that nothing can be known now, and wait."""
+        _log.warning("policy manager cannot be worked with", error=str(error), again_in=pause)
+        self._tell({pool.pool.source.uid: (pool, verdicts.unknown(error)) for pool in self._world.pools})
+        await asyncio.sleep(pause)
 
     async def _round(self, nsx: Nsx, pools: Iterable[IPPool]) -> Standing:
         wanted = routable.gathered((each for pool in pools for each in routable.of_pool(pool)), self._in_use())

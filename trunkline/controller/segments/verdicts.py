@@ -61,8 +61,10 @@ def pending() -> Condition:
 
 def unknown(error: problems.TrunklineError) -> Condition:
     """What to say of every pool when the manager cannot be asked."""
-    reason = "ManagerUnreachable" if isinstance(error, errors.Unreachable) else "ManagerRefuses"
-    return Condition(TYPE, "Unknown", reason, str(error))
+    if isinstance(error, errors.Unreachable):
+        return Condition(TYPE, "Unknown", "ManagerUnreachable", str(error))
+    ours = isinstance(error, problems.IntentError)  # a file that the settings name
+    return Condition(TYPE, "Unknown", "SettingsUnusable" if ours else "ManagerRefuses", str(error))
 
 
 def _findings(vlan: int, standing: Standing, shape: Shape) -> Iterator[_Finding]:
