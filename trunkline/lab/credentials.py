@@ -43,8 +43,8 @@ def kubelet(authority: Authority, node: str) -> Pair:
 
 
 def agent(authority: Authority, node: str) -> Pair:
-    """A node's agent."""
-    return authority.issue(f"agent-{node}", f"trunkline-agent:{node}", ("system:masters",))
+    """A node's agent, which reads Pods and Nodes and writes nothing."""
+    return authority.issue(f"agent-{node}", f"trunkline-agent:{node}", ("trunkline:agents",))
 
 
 def chassis(authority: Authority, node: str) -> Pair:

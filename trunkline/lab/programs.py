@@ -36,7 +36,6 @@ async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> N
         listen=(f"{address}:{API_PORT}",),
         holder=f"{lab.name}/{CONTROL_PLANE}",
         service_cidr=str(drawn.cluster.services),
-        cluster_cidr=str(drawn.cluster.pods),
     )
     with daemons.listen(lab, "api_port") as listener:
         unit = daemons.program(

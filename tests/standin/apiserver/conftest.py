@@ -240,7 +240,7 @@ async def client(database: str) -> AsyncIterator[Client]:
 
 @contextlib.asynccontextmanager
 async def housekept(opened: store.Store, **options: Any) -> AsyncIterator[api.Api]:
-    served = api.Api(opened, **{"service_cidr": "10.96.0.0/24", "cluster_cidr": "10.10.0.0/16", **options})
+    served = api.Api(opened, **{"service_cidr": "10.96.0.0/24", **options})
     await served.prepare()
     tasks = [asyncio.create_task(served.hub.run())]
     tasks += [asyncio.create_task(main.janitors.run(each, served.hub)) for each in served.janitors()]
@@ -344,7 +344,7 @@ async def running(database: str, authority: Authority, tmp_path: Path) -> AsyncI
     port = listener.getsockname()[1]
     certificate, key = authority.issue("kube-apiserver")
     tls = settings.Tls(certificate=str(certificate), key=str(key), client_ca=str(authority.path))
-    config = settings.Settings(store=database, tls=tls, cluster_cidr="10.10.0.0/16")
+    config = settings.Settings(store=database, tls=tls)
     task = asyncio.create_task(main.run(config, listen_fds=[listener.detach()]))
     served = Running(authority, port, tmp_path, task)
     async with served.http() as http:

@@ -203,7 +203,8 @@ async def test_rollout_status_and_scale(kubectl: Kubectl, manifests: Any, runnin
 
 
 async def test_describe_tells_about_pods_deployments_and_nodes(kubectl: Kubectl, manifests: Any) -> None:
-    await kubectl("apply", "-f", "-", given=[manifests.node(), manifests.pod(nodeName="n1"), manifests.deployment()])
+    node = {**manifests.node(), "spec": {"podCIDR": "10.10.0.0/24"}}
+    await kubectl("apply", "-f", "-", given=[node, manifests.pod(nodeName="n1"), manifests.deployment()])
     uid = await kubectl("get", "pod", "web-0", "-o", "jsonpath={.metadata.uid}")
     event = {
         "apiVersion": "v1",
@@ -219,9 +220,9 @@ async def test_describe_tells_about_pods_deployments_and_nodes(kubectl: Kubectl,
 
     assert "pool pool-ap is exhausted" in await kubectl("describe", "pod", "web-0")
     assert "25% max unavailable, 25% max surge" in await kubectl("describe", "deploy", "web")
-    node = await kubectl("describe", "node", "n1")
-    assert "10.10.0.0/24" in node
-    assert "web-0" in node
+    described = await kubectl("describe", "node", "n1")
+    assert "10.10.0.0/24" in described
+    assert "web-0" in described
     assert "pool pool-ap is exhausted" in await kubectl("get", "events")
 
 

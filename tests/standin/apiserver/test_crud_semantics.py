@@ -214,6 +214,21 @@ async def test_nobody_gets_in_without_a_certificate(client: Any, manifests: Any)
     assert (await nobody.send("GET", "/healthz")).text == "ok"
 
 
+async def test_an_agent_reads_pods_and_nodes_and_nothing_else(client: Any, manifests: Any) -> None:
+    agent = client.user("trunkline-agent:n1", "trunkline:agents")
+    await client.ok("POST", PODS, manifests.pod())
+
+    assert (await agent.ok("GET", PODS))["items"]
+    await agent.ok("GET", "/api/v1/nodes")
+    for method, path, body in (
+        ("GET", "/api/v1/namespaces/default/secrets", None),
+        ("POST", PODS, manifests.pod("other")),
+        ("DELETE", f"{PODS}/web-0", None),
+        ("PATCH", f"{PODS}/web-0/status", {}),
+    ):
+        assert (await agent.refused(method, path, body))["reason"] == "Forbidden", (method, path)
+
+
 async def test_a_node_writes_what_a_kubelet_writes_and_no_more(client: Any, manifests: Any) -> None:
     node = client.user("system:node:n1", "system:nodes")
     await node.ok("POST", "/api/v1/nodes", manifests.node())

@@ -150,14 +150,23 @@ async def test_node_ports_are_given_out_once(client: Any, manifests: Any) -> Non
     assert "provided port is already allocated" in (await causes(client, SERVICES, taken))["spec.ports[0].nodePort"]
 
 
-async def test_every_node_gets_its_own_pod_network(client: Any, manifests: Any) -> None:
-    made = [await client.ok("POST", "/api/v1/nodes", manifests.node(f"n{number}")) for number in range(2)]
+async def test_a_nodes_pod_network_is_left_to_the_controllers_and_kept(client: Any, manifests: Any) -> None:
+    made = await client.ok("POST", "/api/v1/nodes", manifests.node("n0"))
 
-    assert [each["spec"]["podCIDR"] for each in made] == ["10.10.0.0/24", "10.10.1.0/24"]
+    assert "podCIDR" not in made["spec"]
     own = await client.ok("POST", "/api/v1/nodes", {**manifests.node("own"), "spec": {"podCIDR": "10.77.0.0/24"}})
     assert own["spec"]["podCIDRs"] == ["10.77.0.0/24"]
-    kept = await client.ok("PUT", "/api/v1/nodes/n0", manifests.node("n0"))
-    assert kept["spec"]["podCIDR"] == "10.10.0.0/24"
+    kept = await client.ok("PUT", "/api/v1/nodes/own", manifests.node("own"))
+    assert kept["spec"]["podCIDR"] == "10.77.0.0/24"
+
+
+async def test_the_server_has_the_first_service_address_itself(client: Any, manifests: Any) -> None:
+    own = await client.ok("GET", f"{SERVICES}/kubernetes")
+
+    assert own["spec"]["clusterIP"] == "10.96.0.1"
+    assert (own["spec"]["ports"][0]["port"], own["spec"]["ports"][0]["targetPort"]) == (443, 6443)
+    told = "provided IP is already allocated"
+    assert told in (await causes(client, SERVICES, manifests.service(clusterIP="10.96.0.1")))["spec.clusterIPs"]
 
 
 async def test_a_secret_takes_plain_text_and_keeps_base64(client: Any) -> None:

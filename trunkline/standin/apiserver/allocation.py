@@ -1,4 +1,4 @@
-"""What the server gives out: Service addresses, node ports, and a pod network per node.
+"""What the server gives out: Service addresses and node ports.
 
 Taken is what objects in the store have, plus what requests under way were promised; so two requests at once never get
 the same, and nothing leaks when one of them fails.
@@ -21,21 +21,21 @@ from trunkline.standin.apiserver.resources import Resource
 NODE_PORTS = range(30000, 32768)
 """The Kubernetes default of --service-node-port-range."""
 
-NODE_PREFIX = 24
-"""Bits of each node's pod network; the Kubernetes default of --node-cidr-mask-size."""
-
 _SERVICES = "/registry/core/services/"
-_NODES = "/registry/core/nodes/"
 
 
 class Allocation:
-    """Gives out addresses of the service network, node ports, and node networks of the cluster network (if there is one)."""
+    """Gives out addresses of the service network, and node ports."""
 
-    def __init__(self, found: storage.Objects, service_cidr: str, cluster_cidr: str) -> None:
+    def __init__(self, found: storage.Objects, service_cidr: str) -> None:
         self._objects = found
         self._services = ipaddress.ip_network(service_cidr)
-        self._cluster = ipaddress.ip_network(cluster_cidr) if cluster_cidr else None
         self._promised: set[Any] = set()
+
+    @property
+    def own_address(self) -> str:
+        """The address of the API server's own Service: the first one."""
+        return str(self._services[1])
 
     @contextlib.contextmanager
     def given(self, resource: Resource, obj: Json, refused: list[Cause]) -> Iterator[None]:
@@ -46,8 +46,6 @@ class Allocation:
         before = set(self._promised)
         if resource.directory == _SERVICES:
             refused += self._service(obj)
-        elif resource.directory == _NODES and self._cluster:
-            self._node(obj)
         promised = self._promised - before
         try:
             yield
@@ -95,16 +93,6 @@ class Allocation:
             elif asked not in NODE_PORTS:
                 detail = f"provided port is not in the valid range. The range of valid ports is {NODE_PORTS[0]}-{NODE_PORTS[-1]}"
                 yield causes.invalid(f"spec.ports[{index}].nodePort", asked, detail)
-
-    def _node(self, node: Json) -> None:
-        spec = node["spec"]
-        if spec.get("podCIDR") or self._cluster is None:
-            return
-        taken = {stored.obj.get("spec", {}).get("podCIDR") for stored in self._objects.list(_NODES)}
-        longer = NODE_PREFIX if self._cluster.version == 4 else 64
-        free = self._first_free(map(str, self._cluster.subnets(new_prefix=max(longer, self._cluster.prefixlen))), taken)
-        if free:
-            spec["podCIDR"], spec["podCIDRs"] = free, [free]
 
     def _first_free(self, choices: Iterable[Any], taken: set[Any]) -> Any:
         free = next((choice for choice in choices if choice not in taken and choice not in self._promised), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 
@@ -29,6 +30,9 @@ from trunkline.standin.apiserver.custom import conversion
 from trunkline.standin.apiserver.registry import Registry
 
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+TARGET_PORT = 6443
+"""The Kubernetes default of --secure-port."""
+
 _NOT_HERE = {"attach", "eviction", "exec", "log", "portforward", "proxy", "token", "ephemeralcontainers", "resize"}
 
 
@@ -47,7 +51,6 @@ class Api:
         store: documents.Store,
         *,
         service_cidr: str,
-        cluster_cidr: str = "",
         bookmark_s: float = reads.BOOKMARK_S,
         history: int = watching.HISTORY,
     ) -> None:
@@ -57,16 +60,17 @@ class Api:
         self.hooks = webhooks.Webhooks()
         converter = conversion.Conversion(self.registry, self.hooks)
         judge = admission.Admission(self.objects, self.registry, converter, self.hooks)
-        given = allocation.Allocation(self.objects, service_cidr, cluster_cidr)
+        self._given = allocation.Allocation(self.objects, service_cidr)
         self.reader = reads.Reader(self.objects, self.hub, converter, bookmark_s=bookmark_s)
-        self.writer = writes.Writer(self.objects, converter, judge, given)
+        self.writer = writes.Writer(self.objects, converter, judge, self._given)
         self.deleter = deletion.Deleter(self.objects, converter, judge)
 
     async def prepare(self) -> None:
-        """Take the present state and make the namespaces that every cluster has."""
+        """Take the present state, and make the namespaces and the Service that every cluster has."""
         self.hub.load()
         for name in SYSTEM_NAMESPACES:
             await emptying.ensure(self.writer, self.registry, "namespaces", {"metadata": {"name": name}})
+        await emptying.ensure(self.writer, self.registry, "services", _own_service(self._given.own_address), "default")
 
     def janitors(self) -> list[janitors.Janitor]:
         """The housekeeping to run beside the server."""
@@ -166,6 +170,16 @@ class Api:
                 if error.code != 404:
                     raise
         return Answer(200, answers.many(call, page.forms, page.metadata))
+
+
+def _own_service(address: str) -> dict[str, Any]:
+    """The Service by which pods find the API server."""
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": TARGET_PORT}
+    return {
+        "metadata": {"name": "kubernetes", "labels": labels},
+        "spec": {"type": "ClusterIP", "clusterIP": address, "ports": [port]},
+    }
 
 
 def refusal(error: statuses.StatusError) -> Answer:

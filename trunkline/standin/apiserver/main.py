@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from trunkline.adapters import serving as https
 from trunkline.adapters import store as documents
 from trunkline.standin.apiserver import api, app, janitors, serving
 from trunkline.standin.apiserver.settings import Settings
@@ -26,7 +27,7 @@ async def run(settings: Settings, *, listen_fds: Sequence[int] = ()) -> None:
     listening = serving.sockets(settings.listen, listen_fds)
     async with documents.Store(settings.store, role="apiserver", holder=settings.holder) as store:
         await store.lead()
-        served = api.Api(store, service_cidr=settings.service_cidr, cluster_cidr=settings.cluster_cidr)
+        served = api.Api(store, service_cidr=settings.service_cidr)
         await served.prepare()
         server = serving.server(app.App(served), settings.tls)
         _log.info("serving", addresses=[each.getsockname() for each in listening])
@@ -42,7 +43,7 @@ async def run(settings: Settings, *, listen_fds: Sequence[int] = ()) -> None:
             await served.hooks.close()
 
 
-async def _serve(server: serving.Server, listening: list[socket.socket], served: api.Api) -> None:
+async def _serve(server: https.Server, listening: list[socket.socket], served: api.Api) -> None:
     """Serve until cancelled.  The server's own task is shielded: it has to end in order, watches first."""
     serve = asyncio.create_task(server.serve(sockets=listening))
     try:

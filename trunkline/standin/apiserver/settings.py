@@ -33,14 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     service_cidr: str = "10.96.0.0/16"
     """The network from which Services get their addresses."""
 
-    cluster_cidr: str = ""
-    """The network from which each new Node gets a /24 as `spec.podCIDR`; empty: Nodes bring their own or have none."""
-
     def __post_init__(self) -> None:
         for address in self.listen:
             split(address)
-        for network in filter(None, (self.service_cidr, self.cluster_cidr)):
-            ipaddress.ip_network(network)
+        ipaddress.ip_network(self.service_cidr)
 
 
 def split(address: str) -> tuple[str, int]:

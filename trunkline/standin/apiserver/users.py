@@ -13,6 +13,8 @@ from trunkline.standin.apiserver import statuses
 
 MASTERS = "system:masters"
 NODES = "system:nodes"
+AGENTS = "trunkline:agents"
+"""Nodes' Trunkline agents."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -35,29 +37,57 @@ def from_certificate(certificate: dict[str, Any] | None) -> User | None:
     return User(name, tuple(value for key, value in subject if key == "organizationName"))
 
 
-_NODE_READS = frozenset({"get", "list", "watch"})
-_NODE_WRITES: dict[tuple[str, str], frozenset[str]] = {
-    ("", "nodes"): frozenset({"create", "update", "patch"}),
-    ("", "pods"): frozenset({"delete"}),
-    ("", "events"): frozenset({"create", "update", "patch"}),
-    ("events.k8s.io", "events"): frozenset({"create", "update", "patch"}),
-    ("coordination.k8s.io", "leases"): frozenset({"create", "update", "patch", "delete"}),
+_Kind = tuple[str, str]
+"""Group and plural."""
+
+_READS = frozenset({"get", "list", "watch"})
+
+
+class _Rights(msgspec.Struct, frozen=True, kw_only=True):
+    """What the members of a group may do; `reads` None: read everything."""
+
+    reads: frozenset[_Kind] | None = None
+    writes: dict[_Kind, frozenset[str]] = {}
+    statuses: frozenset[_Kind] = frozenset()
+
+    def allow(self, verb: str, kind: _Kind, subresource: str) -> bool:
+        """Whether the request is among them."""
+        if verb in _READS and (self.reads is None or (kind in self.reads and not subresource)):
+            return True
+        if subresource:
+            return subresource == "status" and kind in self.statuses
+        return verb in self.writes.get(kind, ())
+
+
+_WRITES = frozenset({"create", "update", "patch"})
+
+_LIMITED = {
+    NODES: _Rights(
+        writes={
+            ("", "nodes"): _WRITES,
+            ("", "pods"): frozenset({"delete"}),
+            ("", "events"): _WRITES,
+            ("events.k8s.io", "events"): _WRITES,
+            ("coordination.k8s.io", "leases"): _WRITES | {"delete"},
+        },
+        statuses=frozenset({("", "nodes"), ("", "pods")}),
+    ),
+    AGENTS: _Rights(reads=frozenset({("", "nodes"), ("", "pods")})),
 }
-"""What a node may write besides the status of nodes and pods."""
+"""Groups whose members may do this and nothing else."""
 
 
 def authorize(user: User, verb: str, group: str, plural: str, *, subresource: str = "", name: str = "") -> None:
     """Let the request pass or refuse it.
 
-    Every authenticated user may do everything, except nodes: they read, and write what a kubelet writes.
+    Every authenticated user may do everything, except members of the limited groups, who may do what one of these may.
     Raises:
         StatusError: 403, worded as role-based access control words it.
     """
-    if NODES not in user.groups or MASTERS in user.groups:
+    rights = [rights for limited, rights in _LIMITED.items() if limited in user.groups]
+    if not rights or MASTERS in user.groups:
         return
-    if verb in _NODE_READS or (subresource == "status" and (group, plural) in {("", "nodes"), ("", "pods")}):
-        return
-    if not subresource and verb in _NODE_WRITES.get((group, plural), ()):
+    if any(each.allow(verb, (group, plural), subresource) for each in rights):
         return
     about = f"{plural}/{subresource}" if subresource else plural
     why = f'User "{user.name}" cannot {verb} resource "{about}" in API group "{group}"'
