@@ -36,6 +36,7 @@ class Cluster:
         self.central = Central(home)
         self._home = home
         self.controller: subprocess.Popen[bytes] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
         self._controllers: list[subprocess.Popen[bytes]] = []
         self.further_settings = ""
 
@@ -65,6 +66,7 @@ class Cluster:
         program = [sys.executable, "-m", "trunkline.cli.main", "controller", f"--config={self._home}/controller.toml"]
         with (self._home / "controller.log").open("ab") as log:
             self.controller = subprocess.Popen(program, stdout=log, stderr=log)
+        self._started.append(self.controller)
         self._controllers.append(self.controller)
 
     def kill_controller(self) -> None:
