@@ -80,8 +80,7 @@ class Hypervisor:
         names = ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVN_RUNDIR", "OVN_LOGDIR", "OVN_DBDIR")
         environment = os.environ | dict.fromkeys(names, str(self._home))
         quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={self._home}/{program}.log")
-        control = f"--unixctl={self._home}/{program}.ctl"
-        self._processes[program] = subprocess.Popen([program, *argv, *quiet, control], env=environment)
+        self._processes[program] = subprocess.Popen([program, *argv, *quiet], env=environment)
         if program == "ovsdb-server":
             wait_until(lambda: _listens(self._home / "db.sock"))
 
@@ -204,21 +203,28 @@ async def empty_database(database: str) -> str:
 
 
 @pytest.fixture
-async def manager(private: Path, ovn_central: Any, empty_database: str) -> AsyncIterator[Manager]:
-    """A manager above OVN's databases and northd, without hypervisors."""
+def ovn(ovn_central: Any) -> Any:
+    """OVN's databases with northd, which has made the rows that ovn-controller (23.03) dies without."""
     ovn_central.start_northd()
-    made = Manager(private, ovn_central, empty_database)
+    wait_until(lambda: bool(ovn_central.sbctl("--bare", "--columns=_uuid", "list", "SB_Global").strip()))
+    return ovn_central
+
+
+@pytest.fixture
+async def manager(private: Path, ovn: Any, empty_database: str) -> AsyncIterator[Manager]:
+    """A manager above OVN's databases and northd, without hypervisors."""
+    made = Manager(private, ovn, empty_database)
     await made.start()
     yield made
     await made.close()
 
 
 @pytest.fixture
-def hypervisors(private: Path, ovn_central: Any) -> Iterator[list[Hypervisor]]:
+def hypervisors(private: Path, ovn: Any) -> Iterator[list[Hypervisor]]:
     """Two hypervisors."""
     with contextlib.ExitStack() as stack:
         made = []
         for number in (1, 2):
-            made.append(Hypervisor(private, f"hv{number}", ovn_central.remote("sb"), number))
+            made.append(Hypervisor(private, f"hv{number}", ovn.remote("sb"), number))
             stack.callback(made[-1].stop)
         yield made
