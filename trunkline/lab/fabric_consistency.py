@@ -22,6 +22,9 @@ def contradictions(drawn: Topology) -> Iterator[Finding]:
     """Everything that cannot be between manager, hypervisors and the machines on them."""
     if drawn.fabric and topology.management_address(drawn.fabric) is None:
         yield Finding(("fabric",), WRONG_VALUE, "no address", "the manager needs a link with an address")
+    if drawn.cluster.policy_api and not (drawn.fabric and any(node.vif for node in drawn.nodes.values())):
+        allowed = "a fabric, and nodes that are machines of it, are wanted"
+        yield Finding(("cluster", "policy-api"), DANGLING, "no node on a fabric", allowed)
     for name, hypervisor in drawn.hypervisors.items():
         yield from _hypervisor(drawn, name, hypervisor)
     for name, node in drawn.nodes.items():

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from trunkline.agent import settings as agent_settings
 from trunkline.controller import settings as controller_settings
+from trunkline.controller.segments.settings import PolicyApi
 from trunkline.lab import central, credentials, daemons, processes, topology
+from trunkline.lab.fabric import access, manager
 from trunkline.lab.pki import Authority, Pair
 from trunkline.lab.processes import Unit
 from trunkline.lab.state import Lab
@@ -67,8 +69,28 @@ async def start_controller(lab: Lab, drawn: Topology, authority: Authority) -> N
         service_cidr=drawn.cluster.services,
         physical_network=drawn.cluster.physical_network,
         holder=f"{lab.name}/{CONTROL_PLANE}",
+        policy_api=_policy_api(lab, drawn),
     )
     await processes.ensure(lab, daemons.program(lab, CONTROL_PLANE, "controller", config, "controller"))
+
+
+def _policy_api(lab: Lab, drawn: Topology) -> PolicyApi | None:
+    """The fabric below the nodes, if the pools' VLANs are to be made there."""
+    wanted = drawn.cluster.policy_api
+    if wanted is None:
+        return None
+    assert drawn.fabric is not None, "reading has asked for it"
+    return PolicyApi(
+        url=f"https://{topology.management_address(drawn.fabric)}:{manager.PORT}",
+        ca=str(access.authority_file(lab)),
+        user=access.USER,
+        password_file=str(access.password_file(lab)),
+        cluster=drawn.name,
+        parents=tuple(dict.fromkeys(node.vif.segment for node in drawn.nodes.values() if node.vif)),
+        backing=wanted.backing,
+        transport_zone=wanted.transport_zone,
+        tier1=wanted.tier_1,
+    )
 
 
 async def start_agent(lab: Lab, drawn: Topology, authority: Authority, name: str, node: Node) -> None:

@@ -9,7 +9,7 @@ other end; a switch's ports are therefore never listed twice.
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -134,12 +134,24 @@ class Vm(Host, frozen=True, kw_only=True):
     containers: dict[str, Container] = {}
 
 
+class PolicyApi(_Part, frozen=True, kw_only=True):
+    """How VLANs of pools become child segments below the nodes: their backing, and the Tier-1 with the gateway addresses."""
+
+    backing: Literal["overlay", "vlan"] = "overlay"
+    tier_1: str = ""
+    transport_zone: str = ""
+
+
 class Cluster(_Part, frozen=True, kw_only=True):
-    """The cluster's own settings: prefixes of overlay pods and of Services, and the name of the VLANs' physical network."""
+    """The cluster's own settings: prefixes of overlay pods and of Services, and the name of the VLANs' physical network.
+
+    With a `policy_api` the pools' VLANs become child segments of the fabric that the nodes are machines of.
+    """
 
     pods: IPv4Network = IPv4Network("10.244.0.0/16")
     services: IPv4Network = IPv4Network("10.96.0.0/16")
     physical_network: str = "trunk"
+    policy_api: PolicyApi | None = None
 
     @property
     def service_address(self) -> IPv4Address:

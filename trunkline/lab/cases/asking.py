@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from trunkline.lab.cases.model import Request
 from trunkline.lab.fabric import attaching, requests
 
 ANYTHING = "*"
+_PAUSE = 0.1  # seconds between two questions
 
 
 async def ask(bench: Bench, wanted: Request) -> list[str]:
@@ -24,15 +26,26 @@ async def ask(bench: Bench, wanted: Request) -> list[str]:
     method, path = wanted.asked()
     if method != "GET":
         await _remember(bench, path)
-    status, answer = await requests.send(bench.lab, method, path, wanted.body)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + (wanted.within if method == "GET" else 0)
+    while True:
+        status, answer = await requests.send(bench.lab, method, path, wanted.body)
+        wrong = _wrong(wanted, status, answer)
+        if not wrong or loop.time() > deadline:
+            break
+        await asyncio.sleep(_PAUSE)
     seen = f"{method} {path}: {status}"
-    if status != wanted.expect:
-        raise StepFailed(f"{seen}, {wanted.expect} wanted\n{_text(answer)}")
-    if wrong := differences(wanted.answer, answer):
+    if wrong:
         raise StepFailed("\n".join([seen, *wrong, _text(answer)]))
     if wanted.realised:
         await attaching.realised(bench.policy, path)
     return [seen]
+
+
+def _wrong(wanted: Request, status: int, answer: Any) -> list[str]:
+    if status != wanted.expect:
+        return [f"{wanted.expect} wanted"]
+    return differences(wanted.answer, answer)
 
 
 def differences(wanted: Any, found: Any, at: str = "answer") -> list[str]:

@@ -134,7 +134,8 @@ class Request(_Part, frozen=True, kw_only=True):
     """Ask the policy API: one method with a policy path, what to send, and what the answer must be.
 
     `answer` holds what must be in the answer, "*" standing for any value; with `realised` the step ends when the network
-    follows the document.  When the case ends the document is again what it was before.
+    follows the document.  A GET is repeated for up to `within` seconds until its answer is as wanted.
+    When the case ends the document is again what it was before.
     """
 
     get: str = msgspec.field(name="GET", default="")
@@ -146,6 +147,7 @@ class Request(_Part, frozen=True, kw_only=True):
     expect: int = 200
     answer: Any = None
     realised: bool = False
+    within: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self._asked()) != 1:
