@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 from trunkline.kit.problems import IntentError
-from trunkline.lab.cases import applying, finding, listening, observing
-from trunkline.lab.cases.bench import StepFailed
+from trunkline.lab import reading
+from trunkline.lab.cases import applying, asking, finding, listening, observing, pinging
+from trunkline.lab.cases.bench import Bench, StepFailed
 from trunkline.lab.cases.listening import Meant
 from trunkline.lab.cases.model import Match
 from trunkline.lab.packets import Packet
+from trunkline.lab.state import Lab
 
 CASE = """\
 name: small
@@ -41,9 +44,11 @@ def test_a_case_reads_as_it_is_written(tmp_path: Path) -> None:
     [
         ("reach:", "raech:", "did you mean 'reach'"),
         ("from: vm, ", "", "required"),
-        ("to: pod/shop/web-0", "to: vm, expect: maybe", "expected bool"),
+        ("to: pod/shop/web-0", "to: vm, expect: maybe", "'maybe'"),
         ("  - reach:", "  - delete: x.yaml\n    reach:", "exactly one verb, found delete, reach"),
         ("name: small", "name: other", "the file is small"),
+        ("reach: {from: vm, to: pod/shop/web-0}", "policy: {body: {}}", "exactly one of GET, PUT"),
+        ("reach: {from: vm, to: pod/shop/web-0}", "policy: {GET: /infra, DELETE: /infra}", "exactly one of GET, PUT"),
     ],
 )
 def test_each_mistake_is_named(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -105,6 +110,50 @@ def test_folders_are_read_in_the_order_of_their_files(tmp_path: Path) -> None:
     found = applying.read(tmp_path.parent, (tmp_path.name, {"kind": "X", "metadata": {"name": "inline"}}))
 
     assert [obj["metadata"]["name"] for obj in found] == ["10-a", "20-b", "inline"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "expected"),
+    [
+        ({"a": 1}, {"a": 1, "b": 2}, []),
+        ({"a": "*"}, {"a": [3]}, []),
+        ({"a": "*"}, {}, ["answer.a: missing"]),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 1, "c": 2}]}, []),
+        ({"a": []}, {"a": [1]}, ["answer.a: [] wanted, [1] found"]),
+        ({"a": {"b": "1"}}, {"a": {"b": 1}}, ["answer.a.b: '1' wanted, 1 found"]),
+        (None, None, []),
+    ],
+)
+def test_an_answer_may_hold_more_than_is_wanted_and_nothing_else(
+    wanted: object, found: object, expected: list[str]
+) -> None:
+    assert asking.differences(wanted, found) == expected
+
+
+PINGED = """\
+64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=0.1 ms
+64 bytes from 10.0.0.1: icmp_seq=2 ttl=64 time=0.1 ms
+From 10.0.0.2 icmp_seq=3 Destination Host Unreachable
+64 bytes from 10.0.0.1: icmp_seq=6 ttl=64 time=0.1 ms
+64 bytes from 10.0.0.1: icmp_seq=8 ttl=64 time=0.1 ms
+
+--- 10.0.0.1 ping statistics ---
+9 packets transmitted, 5 received, +1 errors, 44% packet loss, time 80ms
+"""
+
+
+def test_lost_pings_are_those_without_an_answer_but_for_the_last() -> None:
+    assert pinging.losses(PINGED) == pinging.Losses(sent=9, lost=4, longest=3)
+
+
+def test_a_place_may_be_a_container_of_the_topology() -> None:
+    drawn = reading.load(Path(__file__).parents[2] / "labs" / "fabric.yaml")
+    bench = Bench(Lab("none"), drawn, None, None, root=Path(), say=print)
+
+    assert asyncio.run(bench.address("vm/node-a/web")) == IPv4Address("192.168.100.11")
+    assert asyncio.run(bench.address("node-a")) == IPv4Address("192.168.10.11")
+    with pytest.raises(StepFailed, match="no cluster"):
+        _ = bench.kube
 
 
 def test_fields_are_looked_up_by_path() -> None:
