@@ -53,6 +53,25 @@ def test_given_the_walkthrough_when_every_program_is_killed_then_up_again_brings
     assert addresses(program) == before
 
 
+def test_given_objects_that_a_person_made_and_changed_then_a_case_puts_them_right_and_leaves_them(
+    program: Program,
+) -> None:
+    program.run("up", BARE_METAL)
+    program.run(*WALKTHROUGH)
+
+    async def scale(replicas: int) -> None:
+        async with Kube.connect(program.lab("bare-metal").kubeconfig, field_manager="test") as kube:
+            await kube.patch(resources.DEPLOYMENTS, "ap", {"spec": {"replicas": replicas}}, "ns-ap")
+
+    asyncio.run(scale(5))
+
+    said = program.run("check", "antrea-ipam-walkthrough", "--evidence")
+
+    assert "Deployment ns-ap/ap changed to what the manifest says" in said
+    assert "Pod ns-db/db-01 in place" in said
+    assert len(addresses(program)) == 11, "what was there stays: three of ns-ap, two of ns-db, four and two examples"
+
+
 def test_given_pods_when_it_goes_down_then_nothing_of_them_is_left(program: Program) -> None:
     program.run("up", BARE_METAL)
     program.run(*WALKTHROUGH)

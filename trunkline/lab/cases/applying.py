@@ -9,6 +9,7 @@ from typing import Any
 
 from trunkline.adapters.kube import errors, resources
 from trunkline.adapters.kube.client import Object
+from trunkline.adapters.kube.resources import Resource
 from trunkline.kit import manifests, problems
 from trunkline.lab.cases.bench import Bench, StepFailed, key_of
 
@@ -21,20 +22,28 @@ _PAUSE = 0.1  # seconds between two questions
 
 
 async def apply(bench: Bench, sources: Sources) -> list[str]:
-    """Create each object, or change it to what the manifest says."""
+    """Create each object, or change it to what the manifest says; one that was there is not the case's to remove."""
     done = []
     for obj in read(bench.root, sources):
         resource = await bench.resource(obj["kind"], obj["apiVersion"])
         meta = obj["metadata"]
+        bench.applied.append(obj)
         try:
             await bench.kube.create(resource, dict(obj))
+            bench.created.append(obj)
             verb = "created"
         except errors.AlreadyExists:
-            await bench.kube.patch(resource, meta["name"], obj, meta.get("namespace"), kind="merge")
-            verb = "in place"
-        bench.applied.append(obj)
+            verb = await _change(bench, resource, obj)
         done.append(f"{resource.label(meta['name'], meta.get('namespace'))} {verb}")
     return done
+
+
+async def _change(bench: Bench, resource: Resource, obj: Object) -> str:
+    meta = obj["metadata"]
+    before = await bench.kube.get(resource, meta["name"], meta.get("namespace"))
+    after = await bench.kube.patch(resource, meta["name"], obj, meta.get("namespace"), kind="merge")
+    same = before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
+    return "in place" if same else "changed to what the manifest says"
 
 
 async def delete(bench: Bench, sources: Sources) -> list[str]:

@@ -45,6 +45,7 @@ class Bench:
         self.root = root
         self.say = say
         self.applied: list[Object] = []
+        self.created: list[Object] = []
         self.undoing: list[Undo] = []
         self.captures = 0
         self._kube = kube

@@ -73,7 +73,7 @@ async def run_all(lab: Lab, drawn: Topology, cases: Sequence[Case], *, keep: boo
 async def run(
     lab: Lab, drawn: Topology, case: Case, *, keep: bool = False, say: Say | None = None, root: Path | None = None
 ) -> Outcome:
-    """Run one case; what it applied is removed again unless it is to be kept.
+    """Run one case; what it made is removed again unless it is to be kept.
 
     Raises:
         RemoteError: the lab's API server cannot be reached.
@@ -114,7 +114,7 @@ async def _failure(bench: Bench, case: Case) -> str:
 async def _tidy(bench: Bench) -> str:
     """Put everything back; one thing that cannot be does not keep the others from it.  Answers what went wrong."""
     wrong = []
-    for undo in (lambda: applying.remove(bench, bench.applied), *reversed(bench.undoing)):
+    for undo in (lambda: applying.remove(bench, bench.created), *reversed(bench.undoing)):
         try:
             await undo()
         except (StepFailed, problems.TrunklineError) as error:
