@@ -17,7 +17,7 @@ from trunkline.adapters.kube.informer import Informer
 from trunkline.adapters.netlink import datapath, seclusion
 from trunkline.adapters.ovs import switch
 from trunkline.adapters.ovs.switch import Switch
-from trunkline.agent import install, keeper
+from trunkline.agent import install, keeper, tallying
 from trunkline.agent.attachments import AttachmentSource, KubeAttachments
 from trunkline.agent.guard import Guard
 from trunkline.agent.keeper import Keeper
@@ -118,7 +118,8 @@ async def _keeper(settings: Settings) -> AsyncIterator[tuple[Keeper, Switch, str
     async with switch.connect(settings.ovs) as node_switch:
         kind = _datapath(settings)
         guard = Guard(node_switch) if kind == "netdev" else None
-        async with _background(*([guard.run()] if guard else [])):
+        telling = [tallying.run(settings)] if settings.tallies else []
+        async with _background(*([guard.run()] if guard else []), *telling):
             yield Keeper(settings, node_switch, guard, kind), node_switch, kind
 
 

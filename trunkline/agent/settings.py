@@ -14,6 +14,13 @@ class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     physical_network: str = "trunk"
 
 
+class Teaming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cards without addresses by which a physical network leaves: by the first of them that is up."""
+
+    physical_network: str
+    interfaces: tuple[str, ...]
+
+
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Files with which ovn-controller shows who it is to the southbound database, and checks who answers."""
 
@@ -28,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     In the role "hypervisor" there is no Kubernetes, and nobody is served: the agent keeps the machine's Open vSwitch as OVN
     needs it, and that is all.
     `node` is the Kubernetes Node's name and the OVN chassis name.  `attach_timeout` is in seconds and bounds one CNI ADD.
+    `tallies` is the OVSDB remote of the database in which the policy manager reads what passed each port (empty: none).
     `metrics` is an address to serve metrics on ("127.0.0.1:9479"; empty: none).
     """
 
@@ -40,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     encap_ip: str
     tls: Tls | None = None
     uplinks: tuple[Uplink, ...] = ()
+    teaming: tuple[Teaming, ...] = ()
     integration_bridge: str = "br-int"
     datapath_type: Literal["auto", "netdev", "system"] = "auto"
     cni_socket: str = "/run/trunkline/cni.sock"
@@ -48,3 +57,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     state_dir: str = "/var/lib/trunkline"
     attach_timeout: float = 20.0
     metrics: str = ""
+    tallies: str = ""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trunkline.adapters import store as documents
-from trunkline.dialects.nsx import change, compose, errors, seeds
+from trunkline.dialects.nsx import change, compose, errors, seeds, statistics
 from trunkline.dialects.nsx.realized import UNKNOWN, Realisation, Realiser
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit import clock
@@ -77,7 +77,8 @@ class Manager:
         """
         steps = tuple(steps)
         guard = change.Guard(
-            permits=lambda path: caller.must("write", path), owns=lambda entry: _owned(caller, entry, overwrite)
+            permits=lambda target: caller.must("act" if target.resource.diagnostic else "write", target.path),
+            owns=lambda entry: _owned(caller, entry, overwrite),
         )
         try:
             planned = await self.repository.commit(
@@ -108,6 +109,12 @@ class Manager:
     def realisation(self, entry: Entry) -> Realisation:
         """What the network does about an object."""
         return self._realiser.realisation(entry.path, entry.body["_revision"]) or UNKNOWN
+
+    def statistics(self, entry: Entry) -> Body:
+        """What passed a segment, a port or a binding map."""
+        ports = self.repository.tree.members(f"{entry.path}/ports") if entry.kind == "Segment" else [entry.path]
+        counted = [each for path in sorted(ports) for each in self._realiser.counted(path)]
+        return statistics.of(entry, counted, int(clock.now().timestamp() * 1000))
 
     def _stamp(self, caller: Caller) -> compose.Stamp:
         now_ms = int(clock.now().timestamp() * 1000)

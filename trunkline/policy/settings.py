@@ -37,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     southbound: str = ""
     """OVSDB remote of OVN's southbound database, which is read only; needed with `northbound`."""
 
+    tallies: str = ""
+    """OVSDB remote of the database in which hypervisors tell what passed their ports; empty: statistics are all zero."""
+
     physical_network: str = "trunk"
     """The physical network of VLAN segments without a named teaming policy; hypervisors map it to a bridge."""
 

@@ -30,11 +30,11 @@ class Hypervisor:
     """OVS with the dummy datapath and ovn-controller, in a directory of their own: no privileges, no namespaces."""
 
     def __init__(self, home: Path, name: str, southbound: str, number: int) -> None:
-        self.name, self._home = name, home / name
-        self._home.mkdir()
+        self.name, self.home = name, home / name
+        self.home.mkdir()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        subprocess.run(["ovsdb-tool", "create", str(self._home / "conf.db"), OVS_SCHEMA], check=True)
-        self._start("ovsdb-server", f"{self._home}/conf.db", f"--remote=punix:{self._home}/db.sock")
+        subprocess.run(["ovsdb-tool", "create", str(self.home / "conf.db"), OVS_SCHEMA], check=True)
+        self._start("ovsdb-server", f"{self.home}/conf.db", f"--remote=punix:{self.home}/db.sock")
         ids = {
             "system-id": name,
             "ovn-remote": southbound,
@@ -43,14 +43,14 @@ class Hypervisor:
             "ovn-bridge-mappings": "trunk:br-trunk",
         }
         self.vsctl("--no-wait", "init", "--", "set", "open", ".", *(f'external_ids:{k}="{v}"' for k, v in ids.items()))
-        dummy = ("--enable-dummy=override", "--disable-system", f"unix:{self._home}/db.sock")
+        dummy = ("--enable-dummy=override", "--disable-system", f"unix:{self.home}/db.sock")
         self._start("ovs-vswitchd", *dummy)
         for bridge in ("br-int", "br-trunk"):
             self.vsctl("add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=dummy", "fail_mode=secure")
         self.start_controller()
 
     def start_controller(self) -> None:
-        self._start("ovn-controller", f"unix:{self._home}/db.sock")
+        self._start("ovn-controller", f"unix:{self.home}/db.sock")
 
     def freeze(self) -> None:
         self._processes["ovn-controller"].send_signal(signal.SIGSTOP)
@@ -66,8 +66,16 @@ class Hypervisor:
     def unplug(self, vif: str) -> None:
         self.vsctl("--if-exists", "del-port", "br-int", f"v-{vif}"[:15])
 
+    def send(self, vif: str, flow: str) -> None:
+        """A frame of a machine enters by its interface; `flow` is in the words of ovs-dpctl(8)."""
+        command = ["ovs-appctl", "-t", self._control("ovs-vswitchd"), "netdev-dummy/receive", f"v-{vif}"[:15], flow]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+
+    def _control(self, program: str) -> str:
+        return f"{self.home}/{program}.{self._processes[program].pid}.ctl"
+
     def vsctl(self, *argv: str) -> str:
-        command = ["ovs-vsctl", f"--db=unix:{self._home}/db.sock", "--timeout=10", *argv]
+        command = ["ovs-vsctl", f"--db=unix:{self.home}/db.sock", "--timeout=10", *argv]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def stop(self) -> None:
@@ -78,11 +86,11 @@ class Hypervisor:
 
     def _start(self, program: str, *argv: str) -> None:
         names = ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVN_RUNDIR", "OVN_LOGDIR", "OVN_DBDIR")
-        environment = os.environ | dict.fromkeys(names, str(self._home))
-        quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={self._home}/{program}.log")
+        environment = os.environ | dict.fromkeys(names, str(self.home))
+        quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={self.home}/{program}.log")
         self._processes[program] = subprocess.Popen([program, *argv, *quiet], env=environment)
         if program == "ovsdb-server":
-            wait_until(lambda: _listens(self._home / "db.sock"))
+            wait_until(lambda: _listens(self.home / "db.sock"))
 
 
 class Manager:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from trunkline.dialects.nsx.statistics import Counted
 from trunkline.dialects.nsx.view import Body, Entry
 
 State = Literal["REALIZED", "UNREALIZED", "ERROR"]
@@ -49,12 +50,18 @@ class Realiser(Protocol):
     def realisation(self, path: str, revision: int) -> Realisation | None:
         """What became of the object at `path` as of `_revision` `revision`; None when nothing is known of it."""
 
+    def counted(self, path: str) -> list[Counted]:
+        """What passed the network ports that follow from the segment port or binding map at `path`."""
+
 
 class Nobody:
     """The realiser of a manager without a network: it knows nothing."""
 
     def realisation(self, path: str, revision: int) -> Realisation | None:
         return None
+
+    def counted(self, path: str) -> list[Counted]:
+        return []
 
 
 UNKNOWN = Realisation(state="UNREALIZED")

@@ -82,6 +82,8 @@ async def _hierarchy(request: Request, root: str, body: dict[str, object]) -> Re
 async def _state(request: Request, target: Target) -> Response:
     caller, manager = answers.caller(request), answers.manager(request)
     entry = manager.entry(caller, target.path)
+    if target.operation == "statistics":
+        return answers.json(manager.statistics(entry))
     found = manager.realisation(entry)
     if target.resource.type == "SegmentPort":
         return answers.json(realized.port_answer(entry, found, target.operation))

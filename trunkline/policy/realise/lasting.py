@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import Any
 
 import structlog
 
 from trunkline.adapters import ovsdb
 from trunkline.adapters import store as documents
 from trunkline.dialects.nsx.realized import Nobody, Realisation, Realiser
+from trunkline.dialects.nsx.statistics import Counted, Traffic
 from trunkline.policy.realise import realiser
+from trunkline.policy.realise.counters import Counters
 from trunkline.policy.settings import Settings
 
 _PAUSE = 1.0
@@ -27,12 +30,13 @@ async def realising(store: documents.Store, settings: Settings) -> AsyncIterator
         yield Nobody()
         return
     made = Lasting(store, settings)
-    task = asyncio.create_task(made.run())
+    tasks = [asyncio.create_task(work) for work in made.work()]
     try:
         yield made
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Lasting:
@@ -41,19 +45,28 @@ class Lasting:
     def __init__(self, store: documents.Store, settings: Settings) -> None:
         self._store, self._settings = store, settings
         self._realiser: realiser.Realiser | None = None
+        self._counters = Counters(settings.tallies)
 
     def realisation(self, path: str, revision: int) -> Realisation | None:
         return self._realiser.realisation(path, revision) if self._realiser else None
 
-    async def run(self) -> None:
-        """Realise until cancelled."""
-        while True:
-            try:
-                await self._connected()
-            except Exception:
-                _log.exception("realisation begins anew", after=_PAUSE)
-            self._realiser = None
-            await asyncio.sleep(_PAUSE)
+    def counted(self, path: str) -> list[Counted]:
+        found = self._realiser.carried(path) if self._realiser else []
+        return [
+            Counted(
+                port=each.port,
+                binding=each.binding,
+                tag=each.tag,
+                traffic=self._counters.traffic(cookie) if cookie is not None else Traffic(),
+            )
+            for each, cookie in found
+        ]
+
+    def work(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What must run for answers to come: each goes on until it is cancelled."""
+        yield _again(self._connected, "realisation")
+        if self._settings.tallies:
+            yield _again(self._counters.run, "counting")
 
     async def _connected(self) -> None:
         async with (
@@ -61,4 +74,16 @@ class Lasting:
             ovsdb.Client(self._settings.southbound, "OVN_Southbound") as south,
         ):
             self._realiser = realiser.Realiser(self._store, self._settings, north, south)
-            await self._realiser.run()
+            try:
+                await self._realiser.run()
+            finally:
+                self._realiser = None
+
+
+async def _again(work: Callable[[], Awaitable[None]], name: str) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            _log.exception("begun anew", work=name, after=_PAUSE)
+        await asyncio.sleep(_PAUSE)

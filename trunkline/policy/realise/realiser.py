@@ -19,6 +19,7 @@ from trunkline import ovn
 from trunkline.adapters import ovsdb
 from trunkline.adapters import store as documents
 from trunkline.dialects.nsx import realisation
+from trunkline.dialects.nsx.realisation import Carried
 from trunkline.dialects.nsx.realized import Realisation
 from trunkline.intent import model
 from trunkline.kit import clock
@@ -93,10 +94,9 @@ class Realiser:
             attributes=attributes,
         )
 
-    def place(self, port: str) -> str:
-        """The hypervisor that has a port, "" if none."""
-        found = self._southbound.place(port)
-        return found.chassis if found else ""
+    def carried(self, path: str) -> list[tuple[Carried, int | None]]:
+        """The network ports that follow from a segment port or a binding map, each with the cookie of its flows."""
+        return [(each, self._southbound.cookie(each.id)) for each in self._fabric.carried(path)]
 
     def _judged(self, path: str, keys: Iterable[ovn.ObjectKey]) -> tuple[list[Problem], list[Problem]]:
         """Why the document at a path is not honoured, and what is odd about it."""

@@ -86,6 +86,11 @@ class Southbound:
         chassis = self._replica.table(Chassis).get(row.chassis)
         return Place(chassis.name, bool(row.up)) if chassis else None
 
+    def cookie(self, port: str) -> int | None:
+        """What marks the flows of a logical port; None if northd has not made it."""
+        row = self._bindings.get(port)
+        return int(row.uuid[:8], 16) if row else None
+
     def _take(self, changes: list[ovsdb.Change]) -> None:
         for change in changes:
             if change.table != "Port_Binding":

@@ -44,6 +44,15 @@ class Change(msgspec.Struct, frozen=True):
     documents: frozenset[str]
 
 
+class Carried(msgspec.Struct, frozen=True):
+    """A network port, the segment port it follows from, and the binding map and tag if it is for containers."""
+
+    id: str
+    port: str
+    binding: str = ""
+    tag: int = 0
+
+
 class Fabric:
     """Takes documents, answers intent."""
 
@@ -73,6 +82,15 @@ class Fabric:
     def keys(self, path: str) -> frozenset[Key]:
         """The keys of the objects that follow from the document at a path."""
         return frozenset(_key(item) for question in self._asked(path) for item in self._made[question].objects)
+
+    def carried(self, path: str) -> list[Carried]:
+        """The network ports that follow from a segment port or a binding map."""
+        return [
+            Carried(item.id, question.about[-1], question.about[0] if len(question.about) > 1 else "", item.tag)
+            for question in self._asked(path)
+            for item in self._made[question].objects
+            if isinstance(item, model.Port)
+        ]
 
     def problems(self, path: str) -> list[Problem]:
         """Why what the document at a path asks for cannot be."""
