@@ -9,6 +9,7 @@ import pytest
 from tests.controller.conftest import IP_POOLS, OLD_IP_POOLS, Cluster, Hand
 from tests.standin.conftest import Eventually
 from trunkline.adapters.kube import errors, resources
+from trunkline.intent import attachment
 
 
 async def test_given_a_pool_when_a_pod_is_bound_then_claim_row_and_note_agree(
@@ -23,6 +24,7 @@ async def test_given_a_pool_when_a_pod_is_bound_then_claim_row_and_note_agree(
     assert [str(address) for address in note.addresses] == ["172.16.19.11/24"]
     assert [str(gateway) for gateway in note.gateways] == ["172.16.19.254"]
     assert note.network == "vlan/trunk/19/172.16.19.0-24"
+    assert note.mtu == 1500
     (lease,) = [lease for lease in await cluster.leases() if lease.pool == "first"]
     assert (str(lease.address), lease.pod.uid) == ("172.16.19.11", pod["metadata"]["uid"])  # type: ignore[union-attr]
     assert cluster.ports()[note.port] == [f"{note.mac} 172.16.19.11"]
@@ -38,6 +40,9 @@ async def test_given_a_pod_without_a_pool_when_bound_then_its_address_is_of_its_
 
     assert str(note.addresses[0]) == "10.244.1.3/24"  # .1 is the router's, .2 the node's
     assert note.network == "overlay/node-2"
+    assert note.mtu == 1442, "Geneve around it still fits into 1500 bytes"
+    node = await hand.kube.get(resources.NODES, "node-2")
+    assert attachment.decode(node["metadata"]["annotations"][attachment.ANNOTATION]).mtu == 1442
 
 
 async def test_given_a_full_pool_when_an_address_comes_back_then_the_waiting_pod_gets_it(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from trunkline.lab import settings
+from trunkline.lab import programs, reading, settings
+
+LABS = Path(__file__).parents[2] / "labs"
 
 
 class Inner(msgspec.Struct):
@@ -32,3 +35,12 @@ def test_a_settings_struct_survives_toml() -> None:
     read: Any = msgspec.convert(tomllib.loads(settings.toml(wanted)), Everything)
 
     assert read == wanted
+
+
+def test_a_packet_of_an_overlay_pod_fits_between_the_nodes(tmp_path: Path) -> None:
+    usual = tmp_path / "usual.yaml"
+    usual.write_text((LABS / "bare-metal.yaml").read_text().replace(", mtu: 1700", ""))
+
+    assert programs.overlay_mtu(reading.load(usual)) == 1442
+    assert programs.overlay_mtu(reading.load(LABS / "bare-metal.yaml")) == 1500
+    assert programs.overlay_mtu(reading.load(LABS / "datacenter.yaml")) == 1500

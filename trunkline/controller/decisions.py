@@ -83,7 +83,7 @@ def port(decision: Decision, world: World) -> model.Port | None:
     )
 
 
-def note(decision: Decision, world: World, mtu: int) -> attachment.Attachment | None:
+def note(decision: Decision, world: World, *, mtu: int, overlay_mtu: int) -> attachment.Attachment | None:
     """The note to the pod's node; None when there is nothing to say (or nothing better than what was said before)."""
     pod = decision.pod
     if decision.problems:
@@ -97,7 +97,7 @@ def note(decision: Decision, world: World, mtu: int) -> attachment.Attachment | 
         port=pod.port,
         network=decision.leases[0].network,
         mac=addresses.mac_of(decision.leases[0].address),
-        mtu=mtu,
+        mtu=min(overlay_mtu if _on_overlay(lease) else mtu for lease in decision.leases),
         addresses=tuple(_interface(lease, world) for lease in decision.leases),
         gateways=gateways,
         routes=tuple(attachment.AttachmentRoute(_EVERYWHERE[via.version], via) for via in gateways),
@@ -123,9 +123,13 @@ def _no_overlay(pod: objects.Pod, world: World) -> Problem:
     )
 
 
+def _on_overlay(lease: Lease) -> bool:
+    return lease.pool.startswith(overlay.POOL_PREFIX)
+
+
 def _subnet(lease: Lease, world: World) -> PoolSubnet | None:
     """The subnet a lease was taken from; None when its pool is gone."""
-    if lease.pool.startswith(overlay.POOL_PREFIX):
+    if _on_overlay(lease):
         pool = _node_pool(lease.pool.removeprefix(overlay.POOL_PREFIX), world)
     else:
         found = world.pools.get(lease.pool)

@@ -14,13 +14,13 @@ from trunkline.kit.ids import NetworkId
 
 
 def desired(
-    world: World, in_use: Iterable[NetworkId], *, physical_network: str, mtu: int
+    world: World, in_use: Iterable[NetworkId], *, physical_network: str, mtu: int, overlay_mtu: int
 ) -> dict[tuple[str, str], model.Object]:
     """Every network, subnet, router and route there should be, by kind and id."""
     found: list[model.Object] = []
     for pool in world.pools:
         found += ippools.networks(pool, physical_network=physical_network, mtu=mtu)
-    found += overlay.overlay(_in_order(world), mtu=mtu).objects
+    found += overlay.overlay(_in_order(world), mtu=overlay_mtu).objects
     there = {item.id for item in found if isinstance(item, model.Network)}
     found += (network for name in in_use if name not in there for network in _of_name(name, mtu))
     return {(type(item).__name__, str(item.id)): item for item in found}

@@ -180,6 +180,7 @@ class Reconciler:
             self.networks_in_use,
             physical_network=self._settings.physical_network,
             mtu=self._settings.pod_mtu,
+            overlay_mtu=self._settings.overlay_mtu,
         )
 
     async def _reserve(self, keys: Iterable[str]) -> None:
@@ -213,7 +214,8 @@ class Reconciler:
     def _tell(self, decided: Iterable[Decision]) -> None:
         for decision in decided:
             key = _key(decision.pod)
-            if (note := decisions.note(decision, self._world, self._settings.pod_mtu)) is not None:
+            mtu, overlay_mtu = self._settings.pod_mtu, self._settings.overlay_mtu
+            if (note := decisions.note(decision, self._world, mtu=mtu, overlay_mtu=overlay_mtu)) is not None:
                 self.publisher.pod_note(key, note)
             self._publish_pools(decision.changes)
             for problem in decision.problems:
@@ -227,7 +229,7 @@ class Reconciler:
 
     def _tell_node(self, name: str) -> None:
         node = self._world.nodes.get(name)
-        note = networks.node_note(node, self._settings.cluster_cidr, self._settings.pod_mtu) if node else None
+        note = networks.node_note(node, self._settings.cluster_cidr, self._settings.overlay_mtu) if node else None
         if note is not None:
             self.publisher.node_note(name, note)
 

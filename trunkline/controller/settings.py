@@ -7,6 +7,7 @@ import socket
 import msgspec
 
 from trunkline.controller.segments.settings import PolicyApi
+from trunkline.dialects.kubernetes import overlay
 from trunkline.kit.addresses import IPNetwork
 
 
@@ -32,7 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The physical network that VLANs of pools are on; nodes map it to a bridge."""
 
     pod_mtu: int = 1500
-    """MTU of pods' interfaces, bytes."""
+    """MTU of pods' interfaces on VLANs, bytes."""
+
+    overlay_mtu: int = 1500 - overlay.GENEVE_OVERHEAD
+    """MTU of pods' interfaces on the overlay, bytes; what the network between the nodes carries, less Geneve's share."""
 
     webhook_listen: str = "127.0.0.1:9443"
     """Address and port of the admission and conversion webhooks (HTTPS)."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from trunkline.agent import settings as agent_settings
 from trunkline.controller import settings as controller_settings
 from trunkline.controller.segments.settings import PolicyApi
+from trunkline.dialects.kubernetes import overlay
 from trunkline.lab import central, credentials, daemons, processes, topology
 from trunkline.lab.fabric import access, manager
 from trunkline.lab.pki import Authority, Pair
@@ -20,6 +21,7 @@ from trunkline.standin.apiserver import settings as apiserver_settings
 from trunkline.standin.kubelet import settings as kubelet_settings
 
 API_PORT = 6443
+VLAN_MTU = 1500
 
 
 async def start_api_server(lab: Lab, drawn: Topology, authority: Authority) -> None:
@@ -68,10 +70,23 @@ async def start_controller(lab: Lab, drawn: Topology, authority: Authority) -> N
         cluster_cidr=drawn.cluster.pods,
         service_cidr=drawn.cluster.services,
         physical_network=drawn.cluster.physical_network,
+        overlay_mtu=overlay_mtu(drawn),
         holder=f"{lab.name}/{CONTROL_PLANE}",
         policy_api=_policy_api(lab, drawn),
     )
     await processes.ensure(lab, daemons.program(lab, CONTROL_PLANE, "controller", config, "controller"))
+
+
+def overlay_mtu(drawn: Topology) -> int:
+    """The largest packet of a pod that fits between the nodes in Geneve, bytes; no larger than on a VLAN."""
+    between = min((_management_mtu(drawn, node) for node in drawn.nodes.values()), default=VLAN_MTU)
+    return min(VLAN_MTU, between - overlay.GENEVE_OVERHEAD)
+
+
+def _management_mtu(drawn: Topology, node: Node) -> int:
+    if node.vif is not None:
+        return node.vif.mtu
+    return min(drawn.vlans[link.vlan].mtu for link in node.links.values() if link.vlan and link.address)
 
 
 def _policy_api(lab: Lab, drawn: Topology) -> PolicyApi | None:

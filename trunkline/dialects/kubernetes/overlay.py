@@ -27,6 +27,9 @@ from trunkline.kit.problems import Problem
 NO_POD_CIDR = problems.register("TRK-0361", "A node has no podCIDR, so its pods get no overlay addresses.")
 SMALL_POD_CIDR = problems.register("TRK-0362", "A node's podCIDR has no room for pods.")
 
+GENEVE_OVERHEAD = 58
+"""Bytes around a pod's packet between nodes: inner Ethernet 14, Geneve 8 and OVN's option 8, UDP 8, IPv4 20 (RFC 8926)."""
+
 ROUTER = "overlay"
 POOL_PREFIX = "node/"
 """The beginning of the name of a node's pool; no IPPool's name has a slash."""
