@@ -83,9 +83,9 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Guard(msgspec.Struct, frozen=True):
-    """What the caller may do: both raise Refused, `permits` for a path and `owns` for a stored object that is not theirs."""
+    """What the caller may do: both raise Refused, `permits` for a target and `owns` for a stored object that is not theirs."""
 
-    permits: Callable[[str], None]
+    permits: Callable[[paths.Target], None]
     owns: Callable[[Entry], None]
 
 
@@ -180,7 +180,7 @@ class _Stage:
     def _may_write(self, path: str, method: str) -> paths.Target:
         target = paths.object_at(path)
         if self._guard is not None:
-            self._guard.permits(target.path)
+            self._guard.permits(target)
             if target.resource.read_only:
                 raise errors.method(method, target.path)
         return target

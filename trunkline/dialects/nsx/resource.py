@@ -62,6 +62,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
         provider_only: not in projects.
         read_only: clients read it, Trunkline writes it.
         cascades: disappears with its parent on a plain delete instead of blocking it.
+        diagnostic: whoever may act on the network may write it, because it asks and changes nothing.
         shared: objects of projects may refer to the provider's.
         reserved: words that stand where an id would and name operations.
         kept: server-assigned fields that survive a replacing write which leaves them out.
@@ -76,6 +77,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     provider_only: bool = False
     read_only: bool = False
     cascades: bool = False
+    diagnostic: bool = False
     shared: bool = False
     reserved: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()

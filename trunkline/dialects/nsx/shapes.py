@@ -303,6 +303,7 @@ def _mac(text: str) -> None:
 
 
 ADDRESS = Formatted(ipaddress.ip_address, "an IP address is wanted")
+IPV4 = Formatted(ipaddress.IPv4Address, "an IPv4 address is wanted")
 GATEWAY = Formatted(_gateway, "the gateway's own address with its prefix is wanted, such as 10.1.0.1/24")
 PREFIX = Formatted(_prefix, "a prefix without host bits is wanted, such as 10.1.0.0/24")
 RANGE = Formatted(_range, "an address, a range a-b or a prefix is wanted")

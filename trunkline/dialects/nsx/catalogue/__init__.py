@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trunkline.dialects.nsx.catalogue.diagnosis import DIAGNOSIS
 from trunkline.dialects.nsx.catalogue.gateways import GATEWAYS
 from trunkline.dialects.nsx.catalogue.interfaces import INTERFACES
 from trunkline.dialects.nsx.catalogue.profiles import PROFILES
@@ -9,7 +10,7 @@ from trunkline.dialects.nsx.catalogue.segments import SEGMENTS
 from trunkline.dialects.nsx.catalogue.sites import ROOTS, SITES
 from trunkline.dialects.nsx.resource import Resource
 
-TABLE: tuple[Resource, ...] = (*ROOTS, *SITES, *SEGMENTS, *GATEWAYS, *INTERFACES, *PROFILES)
+TABLE: tuple[Resource, ...] = (*ROOTS, *SITES, *SEGMENTS, *GATEWAYS, *INTERFACES, *PROFILES, *DIAGNOSIS)
 
 BY_TYPE = {resource.type: resource for resource in TABLE}
 
