@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import msgspec
@@ -32,7 +33,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._standings: dict[str, Standing] = {}
-        self._unshown: dict[str, Standing] = {}
+        self._unshown: defaultdict[int, list[Standing]] = defaultdict(list)  # by the writer's revision
 
     def get(self, path: str) -> Standing | None:
         """The standing of the document at a path."""
@@ -40,7 +41,9 @@ class Ledger:
 
     def enter(self, path: str, stamp: Stamp, written: int) -> None:
         """A document's rows are as of the writer's revision."""
-        self._standings[path] = self._unshown[path] = Standing(stamp.revision, written, stamp.modified_ms)
+        standing = Standing(stamp.revision, written, stamp.modified_ms)
+        self._standings[path] = standing
+        self._unshown[written].append(standing)
 
     def touch(self, path: str, now_ms: int, written: int) -> None:
         """A document is as it was, but its rows changed with another one."""
@@ -51,11 +54,9 @@ class Ledger:
         """Documents that are gone."""
         for path in paths:
             self._standings.pop(path, None)
-            self._unshown.pop(path, None)
 
     def show(self, revision: int, silent: frozenset[str], now_ms: int) -> None:
         """The network shows everything up to the writer's revision, but for hypervisors that do not answer."""
-        shown = [path for path, standing in self._unshown.items() if standing.written <= revision]
-        for path in shown:
-            standing = self._unshown.pop(path)
-            standing.published_ms, standing.missed = now_ms, silent
+        for written in [written for written in self._unshown if written <= revision]:
+            for standing in self._unshown.pop(written):
+                standing.published_ms, standing.missed = now_ms, silent
