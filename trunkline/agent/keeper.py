@@ -17,6 +17,7 @@ from trunkline.agent.guard import Guard
 from trunkline.agent.management import Management
 from trunkline.agent.node import Node
 from trunkline.agent.settings import Settings
+from trunkline.agent.teams import Teams
 from trunkline.agent.uplinks import Uplinks
 from trunkline.kit import problems
 
@@ -35,7 +36,8 @@ class Keeper:
         self._settings = settings
         self._switch = switch
         self._uplinks = uplinks_of(settings, switch, datapath)
-        self._node = Node(switch, settings, guard, self._uplinks, self.management, datapath)
+        self._teams = Teams(switch, settings, datapath=datapath)
+        self._node = Node(switch, settings, guard, self._uplinks, self._teams, self.management, datapath)
         self._changed = asyncio.Event()
 
     def again(self) -> None:
@@ -64,7 +66,7 @@ class Keeper:
     def watch(self) -> monitor.Watch:
         """Notice changes of the database and of the cards for as long as the context lasts."""
         self._switch.replica.listen(lambda changes: self.again() if any(map(self._matters, changes)) else None)
-        return monitor.Watch({*self._uplinks.interfaces(), management.INTERFACE}, self.again)
+        return monitor.Watch({*self._uplinks.interfaces(), *self._teams.interfaces(), management.INTERFACE}, self.again)
 
     def _matters(self, change: ovsdb.Change) -> bool:
         """Whether the shape may be affected; ports coming and going on the integration bridge do not."""
@@ -73,6 +75,8 @@ class Keeper:
                 return msgspec.structs.replace(old, ports=new.ports) != new
             case (rows.Bridge() | rows.OpenVSwitch(), _) | (_, rows.Bridge() | rows.OpenVSwitch()):
                 return True
+            case _, rows.Datapath():
+                return True  # ovs-vswitchd tells its capabilities when it starts, and then has forgotten all flows
         return False
 
 

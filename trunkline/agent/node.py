@@ -14,6 +14,7 @@ from trunkline.agent import labels
 from trunkline.agent.guard import Guard
 from trunkline.agent.management import Management
 from trunkline.agent.settings import Settings
+from trunkline.agent.teams import Teams
 from trunkline.agent.uplinks import Uplinks, bridge_name
 from trunkline.kit import problems
 
@@ -32,6 +33,7 @@ class Node:
         settings: Settings,
         guard: Guard | None,
         uplinks: Uplinks,
+        teams: Teams,
         management: Management,
         datapath: str,
     ) -> None:
@@ -40,6 +42,7 @@ class Node:
         self._settings = settings
         self._guard = guard
         self._uplinks = uplinks
+        self._teams = teams
         self._management = management
         self._datapath = datapath
         self._secluded = False
@@ -60,6 +63,7 @@ class Node:
             await self._switch.ensure_datapath(self._datapath)
             await self._switch.replica.wait_for(lambda: guard.holds, _GUARD_SECONDS)
         await self._uplinks.bring_up()
+        await self._teams.bring_up()
         if self._guard:
             await self._seclude()
         await self._switch.set_external_ids({**self._mappings(), "ovn-remote": self._settings.ovn_remote})
@@ -98,5 +102,6 @@ class Node:
         }
 
     def _mappings(self) -> dict[str, str]:
-        networks = dict.fromkeys(uplink.physical_network for uplink in self._settings.uplinks)
+        single = [uplink.physical_network for uplink in self._settings.uplinks]
+        networks = dict.fromkeys([*single, *self._teams.networks()])
         return {"ovn-bridge-mappings": ",".join(f"{network}:{bridge_name(network)}" for network in networks)}

@@ -81,7 +81,7 @@ class Uplinks:
         port = self._switch.interface(bridge)
         assert port is not None
         await self._switch.opened(port.uuid, _OPEN_SECONDS)
-        await asyncio.to_thread(_prepare, uplink.interface, bridge, self._datapath)
+        await asyncio.to_thread(prepare, uplink.interface, bridge, self._datapath)
         attached = await self._switch.ensure_port(bridge, PortSpec(name=uplink.interface, external_ids=labels.UPLINK))
         await self._switch.opened(attached, _OPEN_SECONDS)
         if not record.bare and await asyncio.to_thread(_hand_over, record, bridge):
@@ -131,7 +131,13 @@ def _look(name: str) -> Outfit:
         return outfit.observe(kernel, card)
 
 
-def _prepare(card: str, bridge: str, datapath: str) -> None:
+def prepare(card: str, bridge: str, datapath: str) -> None:
+    """Bring a card and the bridge that it is for up.
+
+    Raises:
+        RemoteError: there is no such card.
+    """
+    _look(card)
     with Connection() as kernel:
         for link in (links.find(kernel, card), links.find(kernel, bridge)):
             if link and not link.up:

@@ -36,11 +36,12 @@ class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PortSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A port with one interface of the same name."""
+    """A port with one interface of the same name; `options` are those of its type (a patch's peer)."""
 
     name: str
     external_ids: dict[str, str] = {}
     type: str = ""
+    options: dict[str, str] = {}
     mac: str | None = None
     mtu: int | None = None
 
@@ -274,6 +275,7 @@ def _interface(spec: PortSpec) -> dict[str, object]:
     row = {
         "name": spec.name,
         "type": spec.type,
+        "options": spec.options,
         "external_ids": spec.external_ids,
         "mac": spec.mac,
         "mtu_request": spec.mtu,

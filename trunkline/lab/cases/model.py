@@ -209,7 +209,7 @@ VERBS = (*CLUSTER_VERBS, *FABRIC_VERBS)
 
 
 class Case(_Part, frozen=True, kw_only=True):
-    """One case."""
+    """One case; what is under `finally` is done however the other steps went."""
 
     name: str
     says: str
@@ -217,6 +217,7 @@ class Case(_Part, frozen=True, kw_only=True):
     given: tuple[Step, ...] = ()
     when: tuple[Step, ...] = ()
     then: tuple[Step, ...] = ()
+    afterwards: tuple[Step, ...] = msgspec.field(name="finally", default=())
 
     @property
     def topologies(self) -> tuple[str, ...]:

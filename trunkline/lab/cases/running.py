@@ -30,6 +30,7 @@ from trunkline.lab.state import Lab
 from trunkline.lab.topology import Topology
 
 Say = Callable[[str], None]
+Parts = tuple[tuple[str, tuple[Step, ...]], ...]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -94,19 +95,21 @@ async def run(
         if drawn.fabric:
             policy = await stack.enter_async_context(api.connect(lab))
         bench = Bench(lab, drawn, kube, policy, root=root or finding.root(), say=tell)
-        failure = await _failure(bench, case)
+        failure = await _failure(bench, case.name, (("given", case.given), ("when", case.when), ("then", case.then)))
+        untidied = await _failure(bench, case.name, (("finally", case.afterwards),))
+        failure = failure or untidied
         untidy = "" if keep else await _tidy(bench)
         failure = failure or untidy
     return Outcome(case=case.name, seconds=time.monotonic() - began, lines=tuple(lines), failure=failure)
 
 
-async def _failure(bench: Bench, case: Case) -> str:
-    runner = _Runner(bench, case.name)
+async def _failure(bench: Bench, case: str, parts: Parts) -> str:
+    runner = _Runner(bench, case)
     try:
-        for part, steps in (("given", case.given), ("when", case.when), ("then", case.then)):
+        for part, steps in parts:
             await runner.steps(part, steps)
     except (StepFailed, problems.TrunklineError) as error:
-        file, shown = await evidence.gather(bench, case.name)
+        file, shown = await evidence.gather(bench, case)
         return "\n".join([f"✗ {runner.at}:", textwrap.indent(str(error), "    "), *shown, f"more in {file}"])
     return ""
 

@@ -42,16 +42,18 @@ def _agent_settings(lab: Lab, drawn: Topology, name: str, authority: Authority) 
         tls=agent_settings.Tls(
             private_key=str(chassis.key), certificate=str(chassis.certificate), ca=str(authority.certificate)
         ),
-        uplinks=_uplinks(hypervisor),
+        uplinks=(agent_settings.Uplink(interface=_tunnel_card(hypervisor), physical_network=TRANSPORT),),
+        teaming=tuple(
+            agent_settings.Teaming(physical_network=network, interfaces=(teaming.active, *teaming.standby))
+            for network, teaming in hypervisor.teaming.items()
+        ),
         state_dir=f"{home}/agent",
     )
 
 
-def _uplinks(hypervisor: Hypervisor) -> tuple[agent_settings.Uplink, ...]:
-    """The cards of the teaming policies, and the card with the address.
+def _tunnel_card(hypervisor: Hypervisor) -> str:
+    """The card with the address.
 
-    Userspace Open vSwitch sends what is in tunnels by its own ports only, so that card goes into a bridge as well.
+    Userspace Open vSwitch sends what is in tunnels by its own ports only, so that card goes into a bridge, too.
     """
-    tunnels = next(name for name, link in hypervisor.links.items() if link.address)
-    cards = {TRANSPORT: tunnels, **{network: teaming.active for network, teaming in hypervisor.teaming.items()}}
-    return tuple(agent_settings.Uplink(interface=card, physical_network=network) for network, card in cards.items())
+    return next(name for name, link in hypervisor.links.items() if link.address)
