@@ -10,10 +10,11 @@ from importlib import resources
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from trunkline.adapters import tallies
 from trunkline.lab import openvswitch, processes, shell, topology
 from trunkline.lab.pki import Authority
 from trunkline.lab.state import Lab
-from trunkline.lab.topology import Topology
+from trunkline.lab.topology import MANAGER, Topology
 
 SCHEMAS = Path("/usr/share/ovn")
 SOUTHBOUND_PORT = 6642
@@ -48,10 +49,17 @@ async def start(lab: Lab, drawn: Topology, host: str, authority: Authority) -> N
     await _create(home / "ovnsb.db", SCHEMAS / "ovn-sb.ovsschema")
     with resources.as_file(resources.files("trunkline.adapters.store") / "trunkline.ovsschema") as schema:
         await _create(home / "trunkline.db", schema)
+    if host == MANAGER:
+        await _create(_counted(lab, host), tallies.schema_path())
     await _start_northbound(lab, host)
     await _start_southbound(lab, host, _address(drawn, host), authority)
     remotes = (f"--ovnnb-db={northbound_remote(lab, host)}", f"--ovnsb-db={southbound_remote(lab, host)}")
     await processes.ensure(lab, openvswitch.daemon(lab, host, "ovn-northd", "ovn-northd", *remotes))
+
+
+def _counted(lab: Lab, host: str) -> Path:
+    """The database in which hypervisors tell what passed their ports; a cluster has none."""
+    return lab.home(host) / "tallies.db"
 
 
 def _address(drawn: Topology, host: str) -> IPv4Address:
@@ -73,10 +81,12 @@ async def _start_northbound(lab: Lab, host: str) -> None:
 
 async def _start_southbound(lab: Lab, host: str, address: IPv4Address, authority: Authority) -> None:
     home = lab.home(host)
+    counted = _counted(lab, host)
     pair = authority.issue(f"southbound-{host}", f"ovn-southbound-{host}", names=(address,))
     server = (
         "ovsdb-server",
         f"{home}/ovnsb.db",
+        *([str(counted)] if counted.exists() else []),
         f"--remote=punix:{home}/ovnsb_db.sock",
         "--remote=db:OVN_Southbound,SB_Global,connections",
         f"--private-key={pair.key}",

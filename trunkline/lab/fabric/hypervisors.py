@@ -38,6 +38,7 @@ def _agent_settings(lab: Lab, drawn: Topology, name: str, authority: Authority) 
         role="hypervisor",
         ovs=f"unix:{home}/db.sock",
         ovn_remote=central.chassis_remote(drawn, MANAGER),
+        tallies=central.chassis_remote(drawn, MANAGER),
         encap_ip=str(topology.management_address(hypervisor)),
         tls=agent_settings.Tls(
             private_key=str(chassis.key), certificate=str(chassis.certificate), ca=str(authority.certificate)

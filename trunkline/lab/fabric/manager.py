@@ -40,6 +40,7 @@ async def _start_policy(lab: Lab, drawn: Topology) -> None:
         store=central.northbound_remote(lab, MANAGER),
         northbound=central.northbound_remote(lab, MANAGER),
         southbound=central.southbound_remote(lab, MANAGER),
+        tallies=central.southbound_remote(lab, MANAGER),
         state_dir=str(access.state(lab)),
         listen=f"{topology.management_address(drawn.fabric)}:{PORT}",
         names=("localhost", "127.0.0.1"),
