@@ -183,7 +183,13 @@ async def open_manager(
         accounts = Accounts(documents)
         await main.first_user(accounts, str(home / "password"))
         configured = Settings(store=remote, state_dir=str(home), **settings)
-        gate = Gate(accounts, session_timeout=configured.session_timeout, clock=clock)
+        gate = Gate(
+            accounts,
+            session_timeout=configured.session_timeout,
+            lockout=configured.lockout,
+            tokens=main.tokens_of(configured.tokens) if configured.tokens else None,
+            clock=clock,
+        )
         log = Audit(home / "audit.log")
         manager = Manager(documents, configured, gate, log, realiser or Nobody())
         await manager.prepare()

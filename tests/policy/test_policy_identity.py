@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime
 import ssl
@@ -12,8 +13,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from trunkline.policy.settings import Lockout
+
 ME = "/api/v1/aaa/user-info"
 PRINCIPALS = "/api/v1/trust-management/principal-identities"
+CERTIFICATES = "/api/v1/trust-management/certificates"
 LOGIN = "/api/session/create"
 
 
@@ -151,6 +155,80 @@ async def test_five_failures_lock_the_user_out_from_that_address_for_a_while(adm
     await admin.get(ME)
 
 
+async def test_lock_out_follows_its_settings_and_is_told_to_administrators(database, tmp_path, manager_with):
+    limits = Lockout(failures=2, reset_period=60, period=10)
+    async with manager_with(database, tmp_path, lockout=limits) as opened:
+        admin, clock = opened.admin, opened.clock
+        shown = await admin.get("/api/v1/node/aaa/auth-policy")
+        assert shown["api_max_auth_failures"] == 2
+        assert (shown["api_failed_auth_reset_period"], shown["api_failed_auth_lockout_period"]) == (60, 10)
+        wrong = admin.as_user("admin", "wrong")
+        await wrong.refused("GET", ME)
+        clock.now += 61
+        await wrong.refused("GET", ME)
+        await admin.get(ME)
+        await wrong.refused("GET", ME)
+        await wrong.refused("GET", ME)
+        clock.now += 9
+        await wrong.refused("GET", ME)
+        await admin.refused("GET", ME)
+        clock.now += 2
+        await admin.get(ME), "what was tried while locked out did not prolong it"
+
+
+async def test_guesses_side_by_side_are_no_more_than_guesses_one_by_one(admin, policy):
+    """Those that are still being computed when the lock falls do not count, even if one of them is right."""
+    guesses = [admin.as_user("admin", f"wrong-{number}").call("GET", ME) for number in range(8)]
+    answers = await asyncio.gather(*guesses, admin.call("GET", ME))
+    assert {answer.status_code for answer in answers} == {403}
+
+
+async def test_every_denied_call_is_on_record_with_its_reason(admin, policy):
+    auditor = await user(admin, "ann", "auditor")
+    await auditor.refused("GET", "/api/v1/node/users")
+    await auditor.refused("PATCH", "/infra/segments/web", {})
+    await admin.as_user("ann", "wrong").refused("GET", "/infra/segments")
+    await admin.nobody().refused("GET", "/infra/segments")
+    await admin.refused("PUT", "/infra/segments/web", b"{")
+    await admin.refused("GET", "/infra/segments/nowhere")
+    seen = [(line["user"], line["proof"], line["deed"], line["status"]) for line in policy.audit()[1:]]
+    base = "/policy/api/v1/infra/segments"
+    assert seen == [
+        ("ann", "password", "GET /api/v1/node/users", 403),
+        ("ann", "password", f"PATCH {base}/web", 403),
+        ("", "none", f"GET {base}", 403),
+        ("", "none", f"GET {base}", 403),
+        ("admin", "password", f"PUT {base}/web", 400),
+    ]
+    reasons = [line.get("why") for line in policy.audit()[3:5]]
+    assert reasons == ["user 'ann': wrong password or no such user", "nothing that proves who asks"]
+
+
+async def test_no_secret_is_logged_or_recorded_or_stored(admin, policy, capfd):
+    secrets = ["open sesame twelve", "wr0ng-guess", "tooshort", policy.password]
+    pem, _, key = certificate("tkg")
+    body = {"username": "ann", "password": secrets[0], "roles": ["auditor"]}
+    await admin.call("POST", "/api/v1/node/users", body, action="create_user")
+    await admin.call("POST", "/api/v1/node/users", {**body, "username": "bob", "password": secrets[2]})
+    await admin.call("POST", "/api/v1/node/users", {**body, "roles": 7})
+    await admin.as_user("ann", secrets[1]).refused("GET", ME)
+    response = await log_in(admin, f"j_username=ann&j_password={secrets[0].replace(' ', '+')}")
+    secrets += [response.headers["set-cookie"].split("=")[1].split(";")[0], response.headers["x-xsrf-token"]]
+    await log_in(admin, f"j_username=ann&j_password={secrets[1]}")
+    both = key.decode() + pem
+    for sent in (both, key.decode()):
+        names = {"name": "tkg", "node_id": "n", "role": "auditor"}
+        await admin.call("POST", f"{PRINCIPALS}/with-certificate", {**names, "certificate_pem": sent})
+        await admin.call("POST", f"{CERTIFICATES}?action=import", {"pem_encoded": sent})
+    secrets.append(key.decode().splitlines()[1])
+    shown = capfd.readouterr()
+    stored = b"".join(document.body for document in policy.manager._store.list("")).decode(errors="replace")
+    everything = shown.out + shown.err + (policy.home / "audit.log").read_text() + stored
+    assert "tkg" in everything
+    assert "login refused" in shown.out
+    assert [secret for secret in secrets if secret in everything] == []
+
+
 async def test_a_success_forgets_earlier_failures(admin):
     for _ in range(3):
         for _ in range(4):
@@ -251,6 +329,40 @@ async def test_what_an_identity_made_stays_protected_when_it_is_gone(admin):
     impostor = admin.as_user("tkg", "correct horse battery")
     assert (await impostor.refused("DELETE", "/infra/segments/web"))[1] == 289, "a namesake is somebody else"
     await admin.with_headers(X_Allow_Overwrite="true").delete("/infra/segments/web")
+
+
+async def test_an_identity_gets_another_certificate(admin, policy):
+    made, old = await register(admin)
+    await old.patch("/infra/segments/web")
+    pem, der, _ = certificate("tkg-2")
+    imported = await admin.call("POST", f"{CERTIFICATES}?action=import", {"pem_encoded": pem, "display_name": "new"})
+    identifier = imported.json()["results"][0]["id"]
+    assert (await admin.get(f"{CERTIFICATES}/{identifier}"))["display_name"] == "new"
+    renewal = f"{PRINCIPALS}?action=update_certificate"
+    wanted = {"principal_identity_id": made["id"], "certificate_id": identifier}
+    answer = (await admin.call("POST", renewal, wanted)).json()
+    assert (answer["id"], answer["certificate_id"]) == (made["id"], identifier)
+    assert (await old.refused("GET", ME))[0] == 403, "the old certificate lets nobody in"
+    new = admin.with_certificate(der)
+    await new.patch("/infra/segments/web", description="still its owner")
+    assert policy.trusted[-1] == pem
+    await admin.call("POST", renewal, wanted)
+    await new.get(ME)
+    assert (await admin.refused("DELETE", f"{CERTIFICATES}/{identifier}"))[1] == 500030
+    await admin.delete(f"{CERTIFICATES}/{made['certificate_id']}")
+    other, _ = await register(admin, "other")
+    clash = {"principal_identity_id": other["id"], "certificate_id": identifier}
+    assert (await admin.refused("POST", renewal, clash))[0] == 400
+    for missing in ({**wanted, "certificate_id": "x"}, {**wanted, "principal_identity_id": "x"}):
+        assert (await admin.refused("POST", renewal, missing))[0] == 404
+
+
+async def test_an_identity_may_be_made_from_an_imported_certificate(admin):
+    pem, der, _ = certificate("op")
+    imported = await admin.call("POST", f"{CERTIFICATES}?action=import", {"pem_encoded": pem})
+    body = {"name": "op", "node_id": "n", "role": "auditor", "certificate_id": imported.json()["results"][0]["id"]}
+    assert (await admin.call("POST", PRINCIPALS, body)).status_code == 201
+    assert (await admin.with_certificate(der).get(ME))["user_name"] == "op"
 
 
 async def test_an_unprotected_identity_protects_nothing(admin):

@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trunkline.dialects.nsx import errors
 from trunkline.kit import problems
-from trunkline.policy.api import answers, objects, platform, searches, states, trust
+from trunkline.policy.api import answers, certificates, objects, platform, principals, searches, states, trust
 from trunkline.policy.manager import Manager
 
 _log = structlog.get_logger(__name__)
 
-_POLICY = "/policy/api/v1"
+_POLICY, _TRUST = "/policy/api/v1", "/api/v1/trust-management"
 _PROJECT = f"{_POLICY}/orgs/{{org}}/projects/{{project}}"
 _OPEN = frozenset({"/api/session/create", "/api/v1/reverse-proxy/node/health"})
 """Calls that need no proof of who asks."""
@@ -48,6 +48,7 @@ _ROUTES = [
     Route("/api/v1/node/version", platform.version, methods=_READ),
     Route("/api/v1/node/users", trust.users, methods=["GET", "POST"]),
     Route("/api/v1/node/users/{name}", trust.user, methods=_CHANGE),
+    Route("/api/v1/node/aaa/auth-policy", platform.auth_policy, methods=_READ),
     Route("/api/v1/cluster", platform.cluster, methods=_READ),
     Route("/api/v1/cluster/status", platform.cluster_status, methods=_READ),
     Route("/api/v1/cluster/api-service", platform.api_service, methods=_READ),
@@ -55,9 +56,11 @@ _ROUTES = [
     Route("/api/v1/aaa/user-info", platform.user_info, methods=_READ),
     Route("/api/v1/spec/vmware/types/{type:str}", platform.tag_limits, methods=_READ),
     Route("/api/v1/spec/openapi/nsx_policy_api.json", platform.specification, methods=_READ),
-    Route("/api/v1/trust-management/principal-identities", trust.principals, methods=_READ),
-    Route("/api/v1/trust-management/principal-identities/with-certificate", trust.add_principal, methods=_ADD),
-    Route("/api/v1/trust-management/principal-identities/{id}", trust.principal, methods=["GET", "DELETE"]),
+    Route(f"{_TRUST}/principal-identities", principals.collection, methods=["GET", "POST"]),
+    Route(f"{_TRUST}/principal-identities/with-certificate", principals.add, methods=_ADD),
+    Route(f"{_TRUST}/principal-identities/{{id}}", principals.item, methods=["GET", "DELETE"]),
+    Route(f"{_TRUST}/certificates", certificates.collection, methods=["GET", "POST"]),
+    Route(f"{_TRUST}/certificates/{{id}}", certificates.item, methods=["GET", "DELETE"]),
     Route(f"{_POLICY}/system-config/nsx-partial-patch-config", platform.partial_patch, methods=["GET", "PATCH"]),
     Route(f"{_POLICY}/search/query", searches.query, methods=_READ),
     Route(f"{_POLICY}/search", searches.query, methods=_READ),
@@ -94,6 +97,7 @@ class _Gated:
             try:
                 scope["state"]["caller"] = await self._caller(scope)
             except errors.Refused as error:
+                _record(self._manager, Request(scope), error)
                 await answers.refusal(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -104,8 +108,17 @@ class _Gated:
         return await self._manager.gate.caller(Headers(scope=scope), certificate, address)
 
 
+def _record(manager: Manager, request: Request, error: errors.Refused) -> None:
+    """Denied calls are put on record, and so is every attempt to change something."""
+    if error.status == 403 or request.method != "GET":
+        address = request.client.host if request.client else ""
+        caller = getattr(request.state, "caller", None)
+        manager.record_refusal(caller, address, answers.deed(request), error)
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.Refused)
+    _record(answers.manager(request), request, error)
     return answers.refusal(error)
 
 
@@ -119,6 +132,6 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _unexpected(request: Request, error: Exception) -> Response:
     _log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
     if isinstance(error, problems.RemoteError):
-        return answers.refusal(errors.unavailable(str(error)))
+        return await _refused(request, errors.unavailable(str(error)))
     text = f"An internal error occurred ({type(error).__name__}); the manager's log has the details."
-    return answers.refusal(errors.Refused(500, 99, text, module="common-services", trk=errors.INTERNAL))
+    return await _refused(request, errors.Refused(500, 99, text, module="common-services", trk=errors.INTERNAL))

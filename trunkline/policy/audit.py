@@ -1,4 +1,7 @@
-"""The audit log: one JSON line for every attempt to change something, with what was there before and what is there after."""
+"""The audit log: one JSON line for every attempt to change something, with what was there before and what is there after.
+
+Every call that is denied (403) has a line too, reads included.  No line holds a password, a token or a private key.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,13 @@ class Audit:
         """Close the file."""
         os.close(self._file)
 
-    def write(self, *, user: str, address: str, deed: str, status: int, **facts: Any) -> None:
+    def write(self, *, user: str, address: str, proof: str, deed: str, status: int, **facts: Any) -> None:
         """Add a line.  A full disk is reported, but does not undo what is done."""
         line = {
             "time": clock.now().isoformat(),
             "user": user,
             "address": address,
+            "proof": proof,
             "deed": deed,
             "status": status,
             **facts,

@@ -7,6 +7,7 @@ import gc
 import os
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,13 @@ import structlog
 from trunkline.adapters import store as documents
 from trunkline.policy import app, serving
 from trunkline.policy.audit import Audit
-from trunkline.policy.identity import passwords
+from trunkline.policy.identity import keys, passwords
 from trunkline.policy.identity.accounts import Accounts, User
 from trunkline.policy.identity.gate import Gate
+from trunkline.policy.identity.tokens import Tokens
 from trunkline.policy.manager import Manager
 from trunkline.policy.realise import lasting
-from trunkline.policy.settings import Settings
+from trunkline.policy.settings import Issuer, Settings
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +44,12 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
         await first_user(accounts, settings.admin_password_file)
         audit = Audit(home / "audit.log")
         try:
-            gate = Gate(accounts, session_timeout=settings.session_timeout)
+            gate = Gate(
+                accounts,
+                session_timeout=settings.session_timeout,
+                lockout=settings.lockout,
+                tokens=tokens_of(settings.tokens) if settings.tokens else None,
+            )
             async with lasting.realising(store, settings) as realiser:
                 manager = Manager(store, settings, gate, audit, realiser)
                 await manager.prepare()
@@ -65,6 +72,12 @@ async def first_user(accounts: Accounts, password_file: str) -> None:
         print(f"The password of user admin is {password} (it is not shown again).", flush=True)
     hashed = await passwords.hashed_aside(password)
     await accounts.save_user(User(name="admin", roles=("enterprise_admin",), password=hashed), new=True)
+
+
+def tokens_of(issuer: Issuer) -> Tokens:
+    """What believes an issuer's tokens."""
+    source = keys.Source(issuer.keys, issuer.authority, issuer.keys_lifetime, time.monotonic)
+    return Tokens(issuer, source, time.time)
 
 
 async def _serve(manager: Manager, accounts: Accounts, settings: Settings, listening: list[socket.socket]) -> None:

@@ -70,7 +70,7 @@ class Manager:
     async def change(
         self, caller: Caller, deed: str, steps: Iterable[change.Step], *, overwrite: bool = False
     ) -> change.Plan:
-        """Carry out the steps as the caller, all or none, and put it on record.
+        """Carry out the steps as the caller, all or none, and put it on record (a refusal is recorded where it is answered).
 
         Raises:
             Refused: any step cannot be done; nothing happened.
@@ -80,19 +80,23 @@ class Manager:
             permits=lambda target: caller.must("act" if target.resource.diagnostic else "write", target.path),
             owns=lambda entry: _owned(caller, entry, overwrite),
         )
-        try:
-            planned = await self.repository.commit(
-                lambda tree: change.plan(tree, steps, self._stamp(caller), new_id=_new_id, guard=guard)
-            )
-        except errors.Refused as error:
-            self.record(caller, deed, error.status, error=str(error))
-            raise
+        planned = await self.repository.commit(
+            lambda tree: change.plan(tree, steps, self._stamp(caller), new_id=_new_id, guard=guard)
+        )
         self.record(caller, deed, 200, changes=audit.changes(planned))
         return planned
 
     def record(self, caller: Caller, deed: str, status: int, **facts: object) -> None:
         """Put a deed on record."""
-        self.audit.write(user=caller.name, address=caller.address, deed=deed, status=status, **facts)
+        self.audit.write(
+            user=caller.name, address=caller.address, proof=caller.proof, deed=deed, status=status, **facts
+        )
+
+    def record_refusal(self, caller: Caller | None, address: str, deed: str, error: errors.Refused) -> None:
+        """Put on record what somebody, or nobody known, was refused."""
+        user, proof = (caller.name, caller.proof) if caller else ("", "none")
+        facts = {"error": str(error)} | ({"why": error.why} if error.why else {})
+        self.audit.write(user=user, address=address, proof=proof, deed=deed, status=error.status, **facts)
 
     def entry(self, caller: Caller, path: str) -> Entry:
         """The stored object at a path.

@@ -7,6 +7,50 @@ import socket
 import msgspec
 
 
+class Issuer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may vouch for callers with bearer tokens (`[tokens]`)."""
+
+    issuer: str
+    """The `iss` of its tokens, compared as it is written."""
+
+    audience: str
+    """What must be among the `aud` of a token."""
+
+    keys: str
+    """Its JWK set: a file, or an https address."""
+
+    authority: str = ""
+    """PEM file of the authorities to trust at that address; empty: the system's."""
+
+    keys_lifetime: float = 300.0
+    """Seconds after which the set is read again; an unknown key id asks for it sooner."""
+
+    name_claim: str = "sub"
+    """The claim that names the caller; dots reach into objects."""
+
+    roles_claim: str = "perms"
+    """The claim with the caller's roles: an array, or words in one text."""
+
+    roles: dict[str, str] = {}
+    """What its words mean here, such as `"csp:nsx-admin" = "enterprise_admin"`; words that are role names mean themselves."""
+
+    skew: float = 60.0
+    """Seconds by which its clock and ours may differ."""
+
+
+class Lockout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When somebody who fails to log in is kept out (`[lockout]`)."""
+
+    failures: int = 5
+    """Failures within `reset_period` that lock out; 0: nobody is ever locked out."""
+
+    reset_period: float = 900.0
+    """Seconds after which a failure is forgotten."""
+
+    period: float = 900.0
+    """Seconds for which the user is locked out from that address."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the manager keeps its state and how it answers."""
 
@@ -49,6 +93,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     session_timeout: float = 1800.0
     """Seconds without a request after which a session ends (NSX: 1800)."""
+
+    tokens: Issuer | None = None
+    """Who may vouch for callers with bearer tokens; nobody unless set."""
+
+    lockout: Lockout = Lockout()
+    """When somebody who fails to log in is kept out."""
 
     holder: str = socket.gethostname()
     """Who leads, as others see it when they are fenced off."""

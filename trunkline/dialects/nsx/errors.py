@@ -40,13 +40,21 @@ _COMMON = "common-services"
 
 
 class Refused(problems.IntentError):
-    """One request is refused; `status` is the HTTP status and `body()` the answer."""
+    """One request is refused; `status` is the HTTP status and `body()` the answer; `why` is for our own record."""
 
     def __init__(
-        self, status: int, code: int, message: str, *found: problems.Problem, module: str = _MODULE, trk: str = ""
+        self,
+        status: int,
+        code: int,
+        message: str,
+        *found: problems.Problem,
+        module: str = _MODULE,
+        trk: str = "",
+        why: str = "",
     ) -> None:
         super().__init__(message, problems=found)
         self.status, self.code, self.module = status, code, module
+        self.why = why
         self.trk = trk or (found[0].code if found else "")
 
     def body(self) -> dict[str, Any]:
@@ -134,10 +142,10 @@ def forbidden(user: str, what: str) -> Refused:
     return Refused(403, 401, text, module=_COMMON, trk=FORBIDDEN)
 
 
-def credentials() -> Refused:
-    """Unknown user, wrong password, expired session or lock-out: not told apart, on purpose."""
+def credentials(why: str = "") -> Refused:
+    """Unknown user, wrong password, expired session or lock-out: not told apart, on purpose.  `why` is for the record only."""
     text = "The credentials were incorrect or the account specified has been locked."
-    return Refused(403, 403, text, module=_COMMON, trk=CREDENTIALS)
+    return Refused(403, 403, text, module=_COMMON, trk=CREDENTIALS, why=why)
 
 
 def method(name: str, path: str) -> Refused:

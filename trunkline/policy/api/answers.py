@@ -56,6 +56,18 @@ async def body(request: Request) -> Body:
     return decoded
 
 
+def required(body: Body, name: str, where: str) -> str:
+    """A text that the body must have.
+
+    Raises:
+        Refused: it has not.
+    """
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise errors.wrong(where, name, type(value).__name__, f"required property {name} is missing")
+    return value
+
+
 async def content(request: Request) -> bytes:
     """The request's bytes, read no further than allowed."""
     received = bytearray()

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from trunkline.dialects.nsx import openapi
 from trunkline.kit import clock
 from trunkline.policy.api import answers
+from trunkline.policy.identity import passwords
 
 _COMPONENTS = "POLICY:UP, SEARCH:UP, MANAGER:UP, NODE_MGMT:UP, UI:UP"
 
@@ -94,6 +95,20 @@ async def api_service(request: Request) -> Response:
             "session_timeout": timeout,
             "basic_authentication_enabled": True,
             "cookie_based_authentication_enabled": True,
+        }
+    )
+
+
+async def auth_policy(request: Request) -> Response:
+    """When failures to log in lock out (seconds), as NSX names it."""
+    limits = answers.manager(request).settings.lockout
+    return answers.json(
+        {
+            "_schema": "AuthenticationPolicyProperties",
+            "api_failed_auth_lockout_period": int(limits.period),
+            "api_failed_auth_reset_period": int(limits.reset_period),
+            "api_max_auth_failures": limits.failures,
+            "minimum_password_length": passwords.SHORTEST,
         }
     )
 

@@ -1,24 +1,18 @@
-"""Sessions, local users and principal identities."""
+"""Sessions and local users."""
 
 from __future__ import annotations
 
 import re
-import uuid
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trunkline.dialects.nsx import errors
 from trunkline.dialects.nsx.view import Body
-from trunkline.kit import clock
 from trunkline.policy.api import answers
 from trunkline.policy.identity import accounts, callers, passwords
-from trunkline.policy.identity.callers import Grant
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,254}")
-_SHORTEST_PASSWORD = 12
 
 
 async def create_session(request: Request) -> Response:
@@ -76,49 +70,6 @@ async def user(request: Request) -> Response:
     return answers.empty() if request.method == "DELETE" else answers.json(_user(known))
 
 
-async def principals(request: Request) -> Response:
-    """List principal identities."""
-    answers.caller(request).must("administer")
-    return answers.listed([_principal(one) for one in answers.manager(request).gate.accounts.principals()])
-
-
-async def add_principal(request: Request) -> Response:
-    """Register a certificate as a principal identity; connections may present it from now on."""
-    caller, manager = answers.caller(request), answers.manager(request)
-    caller.must("administer")
-    body = await answers.body(request)
-    principal = accounts.Principal(
-        id=str(uuid.uuid4()),
-        name=_required(body, "name"),
-        node_id=_required(body, "node_id"),
-        certificate=_certificate(_required(body, "certificate_pem")),
-        grants=_grants(body),
-        is_protected=body.get("is_protected", True) is True,
-        created_ms=int(clock.now().timestamp() * 1000),
-        created_by=caller.name,
-    )
-    if not _NAME.fullmatch(principal.name):
-        raise errors.wrong("principal-identities", "name", principal.name, "letters, digits and - . _ @")
-    await manager.gate.accounts.add_principal(principal)
-    request.app.state.trust(principal.certificate)
-    _record(request, principal=principal.name, fingerprint=principal.fingerprint)
-    return answers.json(_principal(principal), 201)
-
-
-async def principal(request: Request) -> Response:
-    """Read or delete a principal identity; what it made stays protected."""
-    answers.caller(request).must("administer")
-    held = answers.manager(request).gate.accounts
-    found = held.principal(request.path_params["id"])
-    if found is None:
-        raise errors.not_found(f"principal-identities/{request.path_params['id']}")
-    if request.method == "GET":
-        return answers.json(_principal(found))
-    await held.delete_principal(found)
-    _record(request, principal=found.name)
-    return answers.empty()
-
-
 async def _wanted(name: str, body: Body, known: accounts.User | None) -> accounts.User:
     if not _NAME.fullmatch(name):
         raise errors.wrong("users", "username", name, "letters, digits and - . _ @")
@@ -134,60 +85,13 @@ async def _wanted(name: str, body: Body, known: accounts.User | None) -> account
 
 
 async def _password(name: str, wanted: object) -> passwords.Hashed:
-    if not isinstance(wanted, str) or len(wanted) < _SHORTEST_PASSWORD:
-        raise errors.wrong(f"users/{name}", "password", "(hidden)", f"at least {_SHORTEST_PASSWORD} characters")
+    if not isinstance(wanted, str) or len(wanted) < passwords.SHORTEST:
+        raise errors.wrong(f"users/{name}", "password", "(hidden)", f"at least {passwords.SHORTEST} characters")
     return await passwords.hashed_aside(wanted)
-
-
-def _grants(body: Body) -> tuple[Grant, ...]:
-    where = "principal-identities"
-    if paths := body.get("roles_for_paths"):
-        try:
-            pairs = [(entry["path"], role["role"]) for entry in paths for role in entry["roles"]]
-        except (TypeError, KeyError) as error:
-            raise errors.wrong(where, "roles_for_paths", paths, "[{path, roles: [{role}]}] is wanted") from error
-        return tuple(Grant(callers.role(str(role), where), str(path)) for path, role in pairs)
-    return callers.grants([str(body.get("role") or "auditor")], where)
-
-
-def _certificate(pem: str) -> str:
-    try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-    except ValueError as error:
-        raise errors.wrong(
-            "principal-identities", "certificate_pem", str(error), "a PEM certificate is wanted"
-        ) from error
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _required(body: Body, name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise errors.wrong("principal-identities", name, value, f"required property {name} is missing")
-    return value
 
 
 def _user(user: accounts.User) -> Body:
     return {"userid": user.name, "username": user.name, "status": "ACTIVE", "roles": list(user.roles)}
-
-
-def _principal(one: accounts.Principal) -> Body:
-    roles = [{"path": grant.path, "roles": [{"role": grant.role}]} for grant in one.grants]
-    return {
-        "id": one.id,
-        "name": one.name,
-        "display_name": f"{one.name}@{one.node_id}",
-        "node_id": one.node_id,
-        "role": one.grants[0].role if one.grants else "",
-        "roles_for_paths": roles,
-        "is_protected": one.is_protected,
-        "certificate_id": one.fingerprint,
-        "certificate_pem": one.certificate,
-        "resource_type": "PrincipalIdentity",
-        "_create_time": one.created_ms,
-        "_create_user": one.created_by,
-        "_revision": 0,
-    }
 
 
 def _record(request: Request, **facts: object) -> None:

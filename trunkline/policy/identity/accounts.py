@@ -1,4 +1,4 @@
-"""Local users and principal identities, kept in the store.
+"""Local users, principal identities and certificates, kept in the store.
 
 A principal identity is a name bound to one exact certificate; the certificate's fingerprint is a claim, so that it stands for
 one identity only.
@@ -16,7 +16,7 @@ from trunkline.dialects.nsx import errors
 from trunkline.policy.identity.callers import Grant
 from trunkline.policy.identity.passwords import Hashed
 
-_USERS, _PRINCIPALS = "policy/users/", "policy/principals/"
+_USERS, _PRINCIPALS, _CERTIFICATES = "policy/users/", "policy/principals/", "policy/certificates/"
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +43,20 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     def fingerprint(self) -> str:
         """SHA-256 of the certificate, hexadecimal."""
         return fingerprint(ssl.PEM_cert_to_DER_cert(self.certificate))
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """An imported certificate (PEM)."""
+
+    pem: str
+    name: str
+    created_ms: int
+    created_by: str
+
+    @property
+    def id(self) -> str:
+        """SHA-256 of the certificate, hexadecimal: whoever imports it again finds the same one."""
+        return fingerprint(ssl.PEM_cert_to_DER_cert(self.pem))
 
 
 def fingerprint(der: bytes) -> str:
@@ -105,23 +119,65 @@ class Accounts:
         return self.principal(claim.owner) if claim else None
 
     async def add_principal(self, principal: Principal) -> None:
-        """Register a principal identity.
+        """Register a principal identity, and keep its certificate among the imported ones.
 
         Raises:
             Refused: the certificate stands for another one.
         """
         put = documents.Put(_PRINCIPALS + principal.id, "PolicyPrincipal", msgspec.json.encode(principal), expect=0)
+        certificate = Certificate(
+            pem=principal.certificate,
+            name=principal.name,
+            created_ms=principal.created_ms,
+            created_by=principal.created_by,
+        )
+        await self._claiming(principal, put, _kept(certificate))
+
+    async def replace_principal(self, before: Principal, after: Principal) -> None:
+        """Change a principal identity; a certificate that it leaves lets nobody in any more.
+
+        Raises:
+            Refused: the certificate stands for another one.
+        """
+        put = documents.Put(_PRINCIPALS + after.id, "PolicyPrincipal", msgspec.json.encode(after))
+        if before.fingerprint == after.fingerprint:
+            await self._store.commit(put)
+        else:
+            await self._claiming(after, put, documents.Release(_claim(before.fingerprint), before.id))
+
+    async def _claiming(self, principal: Principal, *changes: documents.Change) -> None:
         try:
-            await self._store.commit(put, documents.Take(_claim(principal.fingerprint), principal.id))
+            await self._store.commit(*changes, documents.Take(_claim(principal.fingerprint), principal.id))
         except documents.AlreadyClaimed as error:
             allowed = "it stands for another principal identity already"
             found = principal.fingerprint
-            raise errors.wrong("principal-identities", "certificate_pem", found, allowed, trk=errors.TAKEN) from error
+            raise errors.wrong("principal-identities", "certificate", found, allowed, trk=errors.TAKEN) from error
 
     async def delete_principal(self, principal: Principal) -> None:
         """Forget a principal identity; what it made stays, and stays protected."""
         gone = documents.Delete(_PRINCIPALS + principal.id)
         await self._store.commit(gone, documents.Release(_claim(principal.fingerprint), principal.id))
+
+    def certificates(self) -> list[Certificate]:
+        """Every imported certificate, by id."""
+        return [msgspec.json.decode(found.body, type=Certificate) for found in self._store.list(_CERTIFICATES)]
+
+    def certificate(self, identifier: str) -> Certificate | None:
+        """The imported certificate with that id."""
+        found = self._store.get(_CERTIFICATES + identifier)
+        return msgspec.json.decode(found.body, type=Certificate) if found else None
+
+    async def save_certificate(self, certificate: Certificate) -> None:
+        """Keep a certificate."""
+        await self._store.commit(_kept(certificate))
+
+    async def delete_certificate(self, certificate: Certificate) -> None:
+        """Forget a certificate."""
+        await self._store.commit(documents.Delete(_CERTIFICATES + certificate.id))
+
+
+def _kept(certificate: Certificate) -> documents.Put:
+    return documents.Put(_CERTIFICATES + certificate.id, "PolicyCertificate", msgspec.json.encode(certificate))
 
 
 def _claim(fingerprint: str) -> str:

@@ -16,6 +16,8 @@ from trunkline.dialects.nsx import errors
 Deed = Literal["read", "act", "write", "administer"]
 """`act` is what operators may do besides reading: start a trace, refresh a state."""
 
+Proof = Literal["password", "session", "certificate", "token"]
+
 _ALIASES = {"admin": "enterprise_admin", "operator": "network_op"}
 _DEEDS: dict[str, frozenset[Deed]] = {
     "enterprise_admin": frozenset({"read", "act", "write", "administer"}),
@@ -39,12 +41,13 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who has proven who they are; `protects`: what they make may only be changed by them."""
+    """Somebody who has proven who they are, and how; `protects`: what they make may only be changed by them."""
 
     name: str
     grants: tuple[Grant, ...]
     protects: bool = False
     address: str = ""
+    proof: Proof = "password"
 
     def may(self, deed: Deed, path: str = "/") -> bool:
         """Whether a deed is allowed at a policy path ("/" for platform calls)."""
@@ -59,6 +62,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def role(self) -> str:
         """The first role, for messages."""
         return self.grants[0].role if self.grants else "none"
+
+
+def is_role(name: str) -> bool:
+    """Whether there is a role of that name, or shorter name."""
+    return _ALIASES.get(name, name) in _DEEDS
 
 
 def role(name: str, where: str) -> str:

@@ -1,8 +1,8 @@
 """The gate: who sent this request?
 
 Clients send several proofs at once (session cookie, token and Basic), so any valid one is enough, with one exception: a live
-session with a wrong X-XSRF-TOKEN is refused with code 98, which tells clients to log in anew.  Credentials win over a client
-certificate.  Failures are answered 403, never 401, because the official SDK cannot read a 401.
+session with a wrong X-XSRF-TOKEN is refused with code 98, which tells clients to log in anew.  Passwords and tokens win over
+a client certificate.  Failures are answered 403, never 401, because the official SDK cannot read a 401.
 """
 
 from __future__ import annotations
@@ -18,23 +18,34 @@ import structlog
 from trunkline.dialects.nsx import errors
 from trunkline.policy.identity import sessions
 from trunkline.policy.identity.accounts import Accounts, User
-from trunkline.policy.identity.callers import Caller, grants
+from trunkline.policy.identity.callers import Caller, Proof, grants
 from trunkline.policy.identity.lockout import Lockout
 from trunkline.policy.identity.passwords import Verifier
 from trunkline.policy.identity.sessions import Session, Sessions
+from trunkline.policy.identity.tokens import Tokens
+from trunkline.policy.settings import Lockout as Limits
+
+_LIMITS = Limits()
 
 _log = structlog.get_logger(__name__)
 
 
 class Gate:
-    """Turns proofs into callers."""
+    """Turns proofs into callers; without `tokens` no bearer token proves anything."""
 
     def __init__(
-        self, accounts: Accounts, *, session_timeout: float, clock: Callable[[], float] = time.monotonic
+        self,
+        accounts: Accounts,
+        *,
+        session_timeout: float,
+        lockout: Limits = _LIMITS,
+        tokens: Tokens | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.accounts = accounts
         self.sessions = Sessions(session_timeout, clock)
-        self._lockout = Lockout(clock)
+        self._lockout = Lockout(lockout, clock)
+        self._tokens = tokens
         self._verifier = Verifier()
 
     async def caller(self, headers: Mapping[str, str], certificate: bytes | None, address: str) -> Caller:
@@ -47,14 +58,20 @@ class Gate:
         if session and (user := self.accounts.user(session.user)):
             if not sessions.matches(session, headers.get("x-xsrf-token", "")):
                 raise errors.Refused(403, 98, "The X-XSRF-TOKEN is missing or wrong.", trk=errors.CREDENTIALS)
-            return _caller(user, address)
+            return _caller(user, address, "session")
         if basic := _basic(headers.get("authorization", "")):
-            return _caller(await self._user(*basic, address), address)
+            return _caller(await self._user(*basic, address), address, "password")
+        if self._tokens and (token := _token(headers)):
+            return await self._tokens.caller(token, address)
         if certificate and (principal := self.accounts.principal_of(certificate)):
             return Caller(
-                name=principal.name, grants=principal.grants, protects=principal.is_protected, address=address
+                name=principal.name,
+                grants=principal.grants,
+                protects=principal.is_protected,
+                address=address,
+                proof="certificate",
             )
-        raise errors.credentials()
+        raise errors.credentials("nothing that proves who asks")
 
     async def log_in(self, form: str, address: str) -> Session:
         """A session for the user and password of a login form.
@@ -71,20 +88,31 @@ class Gate:
         return self.sessions.create(user.name)
 
     async def _user(self, name: str, password: str, address: str, *others: tuple[str, str]) -> User:
-        if self._lockout.locked(name, address):
-            raise errors.credentials()
+        self._must_not_be_locked(name, address)
         for each, secret in dict.fromkeys(((name, password), *others)):
             user = self.accounts.user(each)
             if await self._verifier.verify(secret, user.password if user else None) and user:
+                # Many may have been tried side by side: those that end after the lock do not count, right or wrong.
+                self._must_not_be_locked(name, address)
                 self._lockout.succeeded(name, address)
                 return user
         locked = self._lockout.failed(name, address)
         _log.warning("login refused", user=name, address=address, locked=locked)
-        raise errors.credentials()
+        raise errors.credentials(f"user {name!r}: wrong password or no such user{'; locked out now' * locked}")
+
+    def _must_not_be_locked(self, name: str, address: str) -> None:
+        if self._lockout.locked(name, address):
+            raise errors.credentials(f"user {name!r}: locked out")
 
 
-def _caller(user: User, address: str) -> Caller:
-    return Caller(name=user.name, grants=grants(user.roles, user.name), address=address)
+def _caller(user: User, address: str, proof: Proof) -> Caller:
+    return Caller(name=user.name, grants=grants(user.roles, user.name), address=address, proof=proof)
+
+
+def _token(headers: Mapping[str, str]) -> str:
+    """The bearer token in either of the headers that clients use, "" without one."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else headers.get("csp-auth-token", "").strip()
 
 
 def _basic(header: str) -> tuple[str, str] | None:

@@ -14,6 +14,9 @@ import string
 import msgspec
 
 _COST, _BLOCK, _PARALLEL = 2**14, 8, 1  # about 50 ms; the values of RFC 7914's interactive example
+SHORTEST = 12
+"""Characters of a password at least (NSX's minimum)."""
+
 _LENGTH = 20
 _REMEMBERED = 1024
 _ALPHABET = string.ascii_letters + string.digits
