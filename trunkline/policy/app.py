@@ -17,12 +17,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trunkline.dialects.nsx import errors
 from trunkline.kit import problems
-from trunkline.policy.api import answers, certificates, objects, platform, principals, searches, states, trust
+from trunkline.policy.api import (
+    answers,
+    certificates,
+    hypervisors,
+    objects,
+    platform,
+    principals,
+    searches,
+    states,
+    traceflows,
+    trust,
+)
 from trunkline.policy.manager import Manager
 
 _log = structlog.get_logger(__name__)
 
 _POLICY, _TRUST = "/policy/api/v1", "/api/v1/trust-management"
+_HYPERVISOR = "/policy/trunkline/v1/hypervisors/{name}"
 _PROJECT = f"{_POLICY}/orgs/{{org}}/projects/{{project}}"
 _OPEN = frozenset({"/api/session/create", "/api/v1/reverse-proxy/node/health"})
 """Calls that need no proof of who asks."""
@@ -37,6 +49,15 @@ def _realized(root: str) -> list[Route]:
         Route(f"{at}/status", states.status, methods=_READ),
         Route(f"{at}/realized-entity", states.refresh, methods=_ADD),
         Route(f"{root}/segments/state", states.segments, methods=_READ),
+    ]
+
+
+def _traced(root: str) -> list[Route]:
+    at = f"{root}/traceflows/{{id}}"
+    return [
+        Route(f"{at}/status", traceflows.status, methods=_READ),
+        Route(f"{at}/observations", traceflows.observations, methods=_READ),
+        Route(at, traceflows.restart, methods=_ADD),
     ]
 
 
@@ -67,6 +88,10 @@ _ROUTES = [
     Route(f"{_PROJECT}/search/query", searches.query, methods=_READ),
     *_realized(f"{_POLICY}/infra"),
     *_realized(f"{_PROJECT}/infra"),
+    *_traced(f"{_POLICY}/infra"),
+    *_traced(f"{_PROJECT}/infra"),
+    Route(f"{_HYPERVISOR}/tasks", hypervisors.tasks, methods=_READ),
+    Route(f"{_HYPERVISOR}/reports", hypervisors.reports, methods=_ADD),
     Route(f"{_POLICY}/org-root", objects.org_root, methods=["GET", "PUT", "PATCH"]),
     Route(f"{_POLICY}/{{path:path}}", objects.handle, methods=["GET", "PUT", "PATCH", "DELETE", "POST"]),
 ]

@@ -18,6 +18,7 @@ from trunkline.policy import app, serving
 from trunkline.policy.audit import Audit
 from trunkline.policy.identity import keys, passwords
 from trunkline.policy.identity.accounts import Accounts, User
+from trunkline.policy.identity.chassis import Chassis
 from trunkline.policy.identity.gate import Gate
 from trunkline.policy.identity.tokens import Tokens
 from trunkline.policy.manager import Manager
@@ -49,6 +50,7 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
                 session_timeout=settings.session_timeout,
                 lockout=settings.lockout,
                 tokens=tokens_of(settings.tokens) if settings.tokens else None,
+                chassis=Chassis(settings.hypervisor_ca),
             )
             async with lasting.realising(store, settings) as realiser:
                 manager = Manager(store, settings, gate, audit, realiser)
@@ -86,16 +88,20 @@ async def _serve(manager: Manager, accounts: Accounts, settings: Settings, liste
     trust = _truster(context)
     for principal in accounts.principals():
         trust(principal.certificate)
+    if settings.hypervisor_ca:
+        context.load_verify_locations(cafile=settings.hypervisor_ca)
     server = serving.server(app.application(manager, trust), context)
-    follow = asyncio.create_task(manager.repository.follow())
+    aside = [asyncio.create_task(each) for each in (manager.repository.follow(), manager.expire())]
     serve = asyncio.create_task(server.serve(sockets=listening))
     _log.info("serving", addresses=[each.getsockname() for each in listening])
     try:
         await asyncio.shield(serve)
     finally:
         server.should_exit = True
+        await manager.close()
         await serve
-        follow.cancel()
+        for task in aside:
+            task.cancel()
 
 
 def _truster(context: ssl.SSLContext) -> Callable[[str], None]:

@@ -13,10 +13,12 @@ from trunkline.dialects.nsx.realized import UNKNOWN, Realisation, Realiser
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit import clock
 from trunkline.policy import audit
-from trunkline.policy.identity.callers import Caller
+from trunkline.policy.agendas import Agendas
+from trunkline.policy.identity.callers import Caller, Grant
 from trunkline.policy.identity.gate import Gate
 from trunkline.policy.repository import Repository
 from trunkline.policy.settings import Settings
+from trunkline.policy.tracing.traces import Traces
 
 _CONFIGURATION = "policy/configuration"
 
@@ -38,6 +40,8 @@ class Manager:
         self.settings, self.gate, self.audit = settings, gate, log
         self._realiser = realiser
         self.repository = Repository(store)
+        self.agendas = Agendas()
+        self.traces = Traces(store, settings, self.repository.tree, self.agendas)
 
     async def lead(self) -> None:
         """Take over from every earlier manager on this store: they can write no more."""
@@ -84,7 +88,18 @@ class Manager:
             lambda tree: change.plan(tree, steps, self._stamp(caller), new_id=_new_id, guard=guard)
         )
         self.record(caller, deed, 200, changes=audit.changes(planned))
+        self.traces.follow(steps, planned)
         return planned
+
+    async def expire(self) -> None:
+        """Erase what is no longer wanted, for ever."""
+        system = Caller(name="system", grants=(Grant("enterprise_admin"),))
+        await self.traces.expire(lambda path: self.change(system, f"expiry of {path}", [change.Erase(path=path)]))
+
+    async def close(self) -> None:
+        """Let nobody wait for news any more, and end what goes on."""
+        self.agendas.close()
+        await self.traces.close()
 
     def record(self, caller: Caller, deed: str, status: int, **facts: object) -> None:
         """Put a deed on record."""

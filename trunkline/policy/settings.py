@@ -91,6 +91,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """By edge cluster, the hypervisors (`system-id`) that may serve its gateways, best first.  For others: those that have
     `enable-chassis-as-gw` among their `ovn-cms-options`, or all if none has."""
 
+    hypervisor_ca: str = ""
+    """PEM file of the authority that signs hypervisors' certificates, in whose common name is the hypervisor's name; empty:
+    none is let in, so that traces end at their time-out."""
+
+    transient_traces: float = 7200.0
+    """Seconds without a question about it after which a transient traceflow is erased (NSX: two hours)."""
+
     session_timeout: float = 1800.0
     """Seconds without a request after which a session ends (NSX: 1800)."""
 

@@ -13,8 +13,8 @@ import msgspec
 
 from trunkline.dialects.nsx import errors
 
-Deed = Literal["read", "act", "write", "administer"]
-"""`act` is what operators may do besides reading: start a trace, refresh a state."""
+Deed = Literal["read", "act", "write", "administer", "serve"]
+"""`act` is what operators may do besides reading: start a trace, refresh a state.  `serve` is what hypervisors do."""
 
 Proof = Literal["password", "session", "certificate", "token"]
 
@@ -25,6 +25,7 @@ _DEEDS: dict[str, frozenset[Deed]] = {
     "project_admin": frozenset({"read", "act", "write"}),
     "network_op": frozenset({"read", "act"}),
     "auditor": frozenset({"read"}),
+    "hypervisor": frozenset({"serve"}),
 }
 ROLES = tuple(_DEEDS)
 

@@ -19,6 +19,7 @@ from trunkline.dialects.nsx import errors
 from trunkline.policy.identity import sessions
 from trunkline.policy.identity.accounts import Accounts, User
 from trunkline.policy.identity.callers import Caller, Proof, grants
+from trunkline.policy.identity.chassis import Chassis
 from trunkline.policy.identity.lockout import Lockout
 from trunkline.policy.identity.passwords import Verifier
 from trunkline.policy.identity.sessions import Session, Sessions
@@ -31,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Gate:
-    """Turns proofs into callers; without `tokens` no bearer token proves anything."""
+    """Turns proofs into callers; without `tokens` no bearer token proves anything, without `chassis` nobody is a hypervisor."""
 
     def __init__(
         self,
@@ -40,12 +41,14 @@ class Gate:
         session_timeout: float,
         lockout: Limits = _LIMITS,
         tokens: Tokens | None = None,
+        chassis: Chassis | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.accounts = accounts
         self.sessions = Sessions(session_timeout, clock)
         self._lockout = Lockout(lockout, clock)
         self._tokens = tokens
+        self._chassis = chassis
         self._verifier = Verifier()
 
     async def caller(self, headers: Mapping[str, str], certificate: bytes | None, address: str) -> Caller:
@@ -71,6 +74,8 @@ class Gate:
                 address=address,
                 proof="certificate",
             )
+        if certificate and self._chassis and (hypervisor := self._chassis.caller(certificate, address)):
+            return hypervisor
         raise errors.credentials("nothing that proves who asks")
 
     async def log_in(self, form: str, address: str) -> Session:
