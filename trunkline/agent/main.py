@@ -17,7 +17,7 @@ from trunkline.adapters.kube.informer import Informer
 from trunkline.adapters.netlink import datapath, seclusion
 from trunkline.adapters.ovs import switch
 from trunkline.adapters.ovs.switch import Switch
-from trunkline.agent import install, keeper, tallying
+from trunkline.agent import errands, install, keeper, tallying
 from trunkline.agent.attachments import AttachmentSource, KubeAttachments
 from trunkline.agent.guard import Guard
 from trunkline.agent.keeper import Keeper
@@ -52,11 +52,13 @@ async def serve(settings: Settings, source: AttachmentSource) -> None:
 
 async def keep(settings: Settings) -> None:
     """Keep a hypervisor in shape until cancelled; who plugs machines into its integration bridge is not our business."""
-    async with _keeper(settings) as (kept, _, _):
+    async with _keeper(settings) as (kept, own_switch, _):
         with kept.watch():
             await kept.bring_up()
             _log.info("ready", hypervisor=settings.node)
-            await kept.keep()
+            manager = settings.manager
+            async with _background(*([errands.run(settings, manager, own_switch)] if manager else [])):
+                await kept.keep()
 
 
 async def restore(settings: Settings) -> None:

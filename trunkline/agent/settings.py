@@ -29,6 +29,18 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ca: str
 
 
+class Manager(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The policy manager ("https://192.0.2.10:8443") and the authority that it is known by.
+
+    Without a certificate and key of its own the hypervisor shows those of `tls`.
+    """
+
+    url: str
+    ca: str
+    certificate: str = ""
+    key: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything the agent is told.
 
@@ -36,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     needs it, and that is all.
     `node` is the Kubernetes Node's name and the OVN chassis name.  `attach_timeout` is in seconds and bounds one CNI ADD.
     `tallies` is the OVSDB remote of the database in which the policy manager reads what passed each port (empty: none).
+    `manager` is who traces packets through a hypervisor (none: nobody does).
     `metrics` is an address to serve metrics on ("127.0.0.1:9479"; empty: none).
     """
 
@@ -58,3 +71,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     attach_timeout: float = 20.0
     metrics: str = ""
     tallies: str = ""
+    manager: Manager | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trunkline.agent import settings as agent_settings
 from trunkline.lab import central, credentials, daemons, node, openvswitch, processes, topology
+from trunkline.lab.fabric import access, manager
 from trunkline.lab.pki import Authority
 from trunkline.lab.state import Lab
 from trunkline.lab.topology import MANAGER, Hypervisor, Topology
@@ -48,6 +49,7 @@ def _agent_settings(lab: Lab, drawn: Topology, name: str, authority: Authority) 
             agent_settings.Teaming(physical_network=network, interfaces=(teaming.active, *teaming.standby))
             for network, teaming in hypervisor.teaming.items()
         ),
+        manager=agent_settings.Manager(url=manager.url(drawn), ca=str(access.authority_file(lab))),
         state_dir=f"{home}/agent",
     )
 

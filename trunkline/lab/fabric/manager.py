@@ -14,6 +14,12 @@ PORT = 8443
 _READY_SECONDS = 60.0  # chosen: many times what a loaded machine was seen to need
 
 
+def url(drawn: Topology) -> str:
+    """Where hypervisors find the policy API."""
+    assert drawn.fabric is not None
+    return f"https://{topology.management_address(drawn.fabric)}:{PORT}"
+
+
 async def start(lab: Lab, drawn: Topology, authority: Authority) -> None:
     """Start what the manager runs, as far as it does not run, and return when the policy API answers.
 
@@ -22,7 +28,7 @@ async def start(lab: Lab, drawn: Topology, authority: Authority) -> None:
     """
     await central.start(lab, drawn, MANAGER, authority)
     if processes.running(lab, MANAGER, "policy") is None:  # else the port is its
-        await _start_policy(lab, drawn)
+        await _start_policy(lab, drawn, authority)
     async with api.connect(lab) as policy:
 
         async def answers() -> bool:
@@ -34,7 +40,7 @@ async def start(lab: Lab, drawn: Topology, authority: Authority) -> None:
         await processes.ready(lab, MANAGER, "policy", answers, seconds=_READY_SECONDS)
 
 
-async def _start_policy(lab: Lab, drawn: Topology) -> None:
+async def _start_policy(lab: Lab, drawn: Topology, authority: Authority) -> None:
     assert drawn.fabric is not None
     config = policy_settings.Settings(
         store=central.northbound_remote(lab, MANAGER),
@@ -42,10 +48,11 @@ async def _start_policy(lab: Lab, drawn: Topology) -> None:
         southbound=central.southbound_remote(lab, MANAGER),
         tallies=central.southbound_remote(lab, MANAGER),
         state_dir=str(access.state(lab)),
-        listen=f"{topology.management_address(drawn.fabric)}:{PORT}",
+        listen=url(drawn).removeprefix("https://"),
         names=("localhost", "127.0.0.1"),
         admin_password_file=str(access.password_file(lab)),
         holder=f"{lab.name}/{MANAGER}",
+        hypervisor_ca=str(authority.certificate),
     )
     access.state(lab).mkdir(mode=0o700, exist_ok=True)
     with daemons.listen(lab, "policy_port") as listener:

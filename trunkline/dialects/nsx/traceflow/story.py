@@ -1,0 +1,237 @@
+"""What became of a packet, told as NSX's observations: the logical walk, held to what was seen of a real packet.
+
+The walk says where the packet should go.  Nothing is said to be delivered that was not seen on its way into a machine or
+out of a network card; where the walk goes on and the packet does not, the story ends with a drop on the last hypervisor that
+is known to have had it.  A hypervisor that did not look is never counted as one that saw nothing: the story is then not
+complete, and says so.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from trunkline.dialects.nsx.traceflow import reasons
+from trunkline.dialects.nsx.traceflow.scene import Component, Lport, Scene
+from trunkline.dialects.nsx.view import Body
+from trunkline.trace.errands import Sighting
+from trunkline.trace.walk import Output, Pass, Walk
+
+_PREFIX = "TraceflowObservation"
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the real packet: who sent it when (ms since 1970), and who looked and saw what."""
+
+    port: str
+    hypervisor: str
+    sent_ms: int
+    seen: Mapping[str, list[Sighting]]
+    """By hypervisor that looked; one that did not look is not there."""
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """Observations in order; `complete` unless somebody who would know did not answer."""
+
+    observations: tuple[Body, ...]
+    complete: bool
+    analysis: tuple[str, ...]
+
+
+def expected(walk: Walk, scene: Scene) -> set[str]:
+    """The hypervisors that would see the packet leave the network, as far as they are known."""
+    return {scene.place(output.port) for output in (*walk.deliveries, *(Output(p, "") for p in walk.redirects))} - {""}
+
+
+def settled(walk: Walk, scene: Scene, evidence: Evidence) -> bool:
+    """Whether the packet was seen wherever the walk takes it."""
+    teller = _Teller(scene, evidence)
+    teller.tell(walk)
+    return bool(walk.deliveries) and teller.complete and teller.missing == 0
+
+
+def tell(walk: Walk, scene: Scene, evidence: Evidence) -> Story:
+    """The whole story."""
+    teller = _Teller(scene, evidence)
+    if walk.deliveries and scene.guarded(evidence.port) and evidence.seen and not any(evidence.seen.values()):
+        teller.kept_out(walk)
+    else:
+        teller.tell(walk)
+    return Story(
+        observations=tuple(teller.observations),
+        complete=teller.complete,
+        analysis=tuple(dict.fromkeys(teller.analysis)),
+    )
+
+
+class _Teller:
+    """Goes along the walk from hypervisor to hypervisor."""
+
+    def __init__(self, scene: Scene, evidence: Evidence) -> None:
+        self._scene, self._evidence = scene, evidence
+        self._at, self._hop = evidence.hypervisor, 0
+        self._time_ms = evidence.sent_ms
+        self.observations: list[Body] = []
+        self.analysis: list[str] = []
+        self.complete, self.missing = True, 0
+
+    def tell(self, walk: Walk) -> None:
+        """Every pass in turn; copies of one packet start from the same place."""
+        passes = walk.own
+        for index, one in enumerate(passes):
+            following = next((other for other in passes[index + 1 :] if other.way == "ingress"), None)
+            here = (self._at, self._hop)
+            if one.way == "ingress":
+                self._ingress(one, passes[index - 1] if index else None)
+            elif one.stages:
+                self._egress(one, following)
+            if one.group:
+                self._at, self._hop = here
+
+    def kept_out(self, walk: Walk) -> None:
+        """The port's guard let nothing in; ovn-trace knows nothing of guards."""
+        first = walk.own[0]
+        self._ingress(first, None)
+        self._drop(first, reasons.SPOOFGUARD, self._evidence.port)
+        self.analysis.append("the port may send only from the addresses that are bound to it")
+
+    def _ingress(self, one: Pass, before: Pass | None) -> None:
+        component = self._scene.component(one.datapath)
+        facts: Body = {}
+        if before is None:
+            lport = self._scene.lport(one.inport)
+            facts = _lport(lport) | ({"vlan": lport.tag} if lport.tag else _network(component))
+        else:
+            facts = _other("src", self._scene.component(before.datapath)) | _network(component)
+        self._say("ReceivedLogical", component, **facts)
+        if one.dropped:
+            self._drop(one, reasons.of(one.last), one.inport if before is None else "")
+        elif one.redirect:
+            self._go(self._scene.place(one.redirect))
+
+    def _egress(self, one: Pass, following: Pass | None) -> None:
+        outputs = [output for output in one.outputs if output.type != "patch"]
+        if outputs and outputs[0].type == "":
+            self._forward(one, self._scene.lport(one.outport))
+            self._go(self._scene.place(one.outport))
+        if one.dropped:
+            self._drop(one, reasons.of(one.last), one.outport)
+        elif outputs:
+            self._deliver(one, outputs[0])
+        else:
+            self._forward(one, None, following)
+
+    def _forward(self, one: Pass, lport: Lport | None, following: Pass | None = None) -> None:
+        component = self._scene.component(one.datapath)
+        facts = _network(component) | (_lport(lport) if lport else {})
+        if following is not None:
+            facts |= _other("dst", self._scene.component(following.datapath))
+        self._say("ForwardedLogical", component, **facts)
+
+    def _deliver(self, one: Pass, output: Output) -> None:
+        component = self._scene.component(one.datapath)
+        lport = self._scene.lport(output.port)
+        if output.type == "" and not self._scene.place(output.port):
+            self.analysis.append(f"{lport.name} is plugged in on no hypervisor")
+            self._drop(one, reasons.NOT_PLUGGED, output.port)
+        elif self._at not in self._evidence.seen:
+            self.complete = False
+            self.analysis.append(f"hypervisor {self._at or '(none)'} did not tell whether {lport.name} got the packet")
+        elif sighting := self._arrival(lport, output.type):
+            vlan = sighting.seen.vlan
+            facts = _lport(lport) | ({"vlan_id": vlan} if vlan else {}) | {"timestamp": sighting.micros // 1000}
+            if output.type != "":
+                facts |= {"uplink_name": sighting.interface}
+                component = Component(type="PHYSICAL", name=sighting.interface)
+            self._say("Delivered", component, **facts)
+        else:
+            self.missing += 1
+            self.analysis.append(f"the packet should have reached {lport.name} on {self._at} and was not seen there")
+            self._drop(one, reasons.UNKNOWN, output.port)
+
+    def _arrival(self, lport: Lport, kind: str) -> Sighting | None:
+        """How the packet was seen on its way to a machine, or out of a network card if the port is no machine's."""
+        leaving = [each for each in self._evidence.seen[self._at] if each.outgoing and each.seen.tunnel is None]
+        if kind == "":
+            wanted = (lport.interface, lport.tag)
+            return next((each for each in leaving if (each.port, each.seen.vlan) == wanted), None)
+        return next((each for each in leaving if not each.port), None)
+
+    def _drop(self, one: Pass, reason: reasons.Reason, port: str) -> None:
+        component = self._scene.component(one.datapath)
+        if one.dropped:
+            self.analysis.append(f"{component.name}: {reasons.words(one.last)}")
+        if reason.component:
+            component = Component(type=reason.component, name=component.name, id=component.id)
+        facts = {"reason": reason.word} | (_lport(self._scene.lport(port)) if port else {})
+        self._say("DroppedLogical", component, **facts)
+
+    def _go(self, hypervisor: str) -> None:
+        """The packet goes to another hypervisor, if it is not there already."""
+        if hypervisor in ("", self._at):
+            return
+        left = self._tunnelled(self._at, outgoing=True)
+        if left is not None:
+            self._physical(
+                "Forwarded", left, dst_transport_node_id=node_id(hypervisor), dst_transport_node_name=hypervisor
+            )
+        self._at, self._hop = hypervisor, self._hop + 1
+        came = self._tunnelled(hypervisor, outgoing=False)
+        if came is not None:
+            self._physical("Received", came)
+
+    def _tunnelled(self, hypervisor: str, *, outgoing: bool) -> Sighting | None:
+        seen: Iterable[Sighting] = self._evidence.seen.get(hypervisor, ())
+        return next((each for each in seen if each.seen.tunnel and each.outgoing == outgoing), None)
+
+    def _physical(self, kind: str, sighting: Sighting, **facts: Any) -> None:
+        tunnel = sighting.seen.tunnel
+        assert tunnel is not None
+        local, remote = tunnel.source, tunnel.destination
+        if kind == "Received":
+            local, remote = remote, local
+        card = Component(type="PHYSICAL", name=sighting.interface)
+        ends = {"local_ip_address": local, "remote_ip_address": remote, "uplink_name": sighting.interface}
+        self._say(kind, card, **ends, **facts, timestamp=sighting.micros // 1000)
+
+    def _say(self, kind: str, component: Component, **facts: Any) -> None:
+        self._time_ms = max(self._time_ms, facts.pop("timestamp", 0))
+        said: Body = {
+            "resource_type": _PREFIX + kind,
+            "sequence_no": self._hop,
+            "transport_node_id": node_id(self._at),
+            "transport_node_name": self._at,
+            "transport_node_type": "OTHERS",
+            "timestamp": self._time_ms,
+            "timestamp_micro": self._time_ms * 1000,
+            "component_type": component.type,
+            "component_name": component.name,
+        }
+        if component.sub_type:
+            said["component_sub_type"] = component.sub_type
+        if component.id and kind.endswith("Logical"):
+            said["component_id"] = component.id
+        self.observations.append(said | facts)
+
+
+def node_id(hypervisor: str) -> str:
+    """The UUID by which NSX's clients know a hypervisor."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"transport-node:{hypervisor}"))
+
+
+def _lport(lport: Lport) -> Body:
+    return {"lport_name": lport.name} | ({"lport_id": lport.id} if lport.id else {})
+
+
+def _network(component: Component) -> Body:
+    if component.vni:
+        return {"vni": component.vni}
+    return {"vlan": component.vlan} if component.vlan else {}
+
+
+def _other(side: str, component: Component) -> Body:
+    facts = {f"{side}_component_type": component.type, f"{side}_component_name": component.name}
+    return facts | ({f"{side}_component_id": component.id} if component.id else {})
