@@ -47,6 +47,7 @@ def test_a_case_reads_as_it_is_written(tmp_path: Path) -> None:
         ("to: pod/shop/web-0", "to: vm, expect: maybe", "'maybe'"),
         ("  - reach:", "  - delete: x.yaml\n    reach:", "exactly one verb, found delete, reach"),
         ("name: small", "name: other", "the file is small"),
+        ("reach: {from: vm, to: pod/shop/web-0}", "policy: {GET: /infra, grows: {a: 1}}", "belong together"),
         ("reach: {from: vm, to: pod/shop/web-0}", "policy: {body: {}}", "exactly one of GET, PUT"),
         ("reach: {from: vm, to: pod/shop/web-0}", "policy: {GET: /infra, DELETE: /infra}", "exactly one of GET, PUT"),
     ],
@@ -61,7 +62,9 @@ def test_a_glob_that_matches_nothing_is_an_error() -> None:
         finding.matching(("antrea-ipam-walk",))
 
 
-@pytest.mark.parametrize(("count", "expected"), [("1+", (1, None)), ("0", (0, 0)), (3, (3, 3)), ("12+", (12, None))])
+@pytest.mark.parametrize(
+    ("count", "expected"), [("1+", (1, None)), ("0", (0, 0)), (3, (3, 3)), ("12+", (12, None)), ("3-5", (3, 5))]
+)
 def test_counts_are_bounds(count: str | int, expected: tuple[int, int | None]) -> None:
     assert listening.bounds(count) == expected
 

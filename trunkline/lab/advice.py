@@ -19,7 +19,12 @@ def next_steps(lab: Lab, drawn: Topology) -> str:
     program = f"{_program()} lab"
     name = f" --name {lab.name}" if len(state.known(lab.root)) > 1 else ""
     with_cluster = bool(drawn.nodes) and not lab.read().bare
-    rows = [*(_cluster(program, name) if with_cluster else []), *_wires(program, name, drawn)]
+    with_fabric = bool(drawn.vms) and not lab.read().bare
+    rows = [
+        *(_cluster(program, name) if with_cluster else []),
+        *(_fabric(program, name, drawn) if with_fabric else []),
+        *_wires(program, name, drawn),
+    ]
     rows.append((f"{program} down{name}", "take it down; nothing stays"))
     width = min(72, max(len(command) for command, _ in rows))
     lines = [f"    {command.ljust(width)}  # {purpose}" for command, purpose in rows]
@@ -32,6 +37,18 @@ def _cluster(program: str, name: str) -> list[tuple[str, str]]:
         ("kubectl get nodes -o wide", "the nodes"),
         (f"kubectl apply -f {_EXAMPLE}", "the document's pools, namespaces and pods"),
         ("kubectl get ippools,pods -A -o wide", "who has which address"),
+        (f"{program} check{name} --evidence", "every lab case, with the frames that prove it"),
+    ]
+
+
+def _fabric(program: str, name: str, drawn: Topology) -> list[tuple[str, str]]:
+    machine = next(iter(drawn.vms))
+    curl = 'curl --cacert "$TRUNKLINE_POLICY_CA" -u "$TRUNKLINE_POLICY_USER:$TRUNKLINE_POLICY_PASSWORD"'
+    return [
+        (f'eval "$({program} env{name})"', "TRUNKLINE_POLICY_URL and the rest of what the next line needs"),
+        (f'{curl} "$TRUNKLINE_POLICY_URL/policy/api/v1/infra/segments"', "the segments"),
+        (f"{program} capture{name} port/{machine}", "frames at a machine's port, with their tags"),
+        (f"{program} migrate{name} {machine} {list(drawn.hypervisors)[-1]}", "carry a machine to another hypervisor"),
         (f"{program} check{name} --evidence", "every lab case, with the frames that prove it"),
     ]
 
@@ -57,7 +74,9 @@ def summary(drawn: Topology) -> str:
         (len(drawn.switches), "switch", "switches"),
         (len(drawn.routers), "router", "routers"),
         (len(drawn.hosts), "outside host", "outside hosts"),
+        (len(drawn.hypervisors), "hypervisor", "hypervisors"),
         (len(drawn.nodes), "node", "nodes"),
+        (len(drawn.vms), "virtual machine", "virtual machines"),
     ]
     return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in parts if count)
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from trunkline.adapters.nsx import Document
+from trunkline.lab.cases import listening, observing
 from trunkline.lab.cases.bench import Bench, StepFailed
-from trunkline.lab.cases.model import Request
+from trunkline.lab.cases.model import Request, Step
 from trunkline.lab.fabric import attaching, requests
 
 ANYTHING = "*"
 _PAUSE = 0.1  # seconds between two questions
+_COUNTED_SECONDS = 4.0  # chosen: twice the interval at which hypervisors tell what they have counted
+
+RunSteps = Callable[[tuple[Step, ...]], Awaitable[None]]
 
 
-async def ask(bench: Bench, wanted: Request) -> list[str]:
+async def ask(bench: Bench, wanted: Request, run_steps: RunSteps) -> list[str]:
     """Send one request; remember how to undo what it does.
 
     Raises:
@@ -24,6 +29,8 @@ async def ask(bench: Bench, wanted: Request) -> list[str]:
         RemoteError: there is no answer, or the network does not follow.
     """
     method, path = wanted.asked()
+    if wanted.grows:
+        return await _watch(bench, wanted, run_steps)
     if method != "GET":
         await _remember(bench, path)
     loop = asyncio.get_running_loop()
@@ -40,6 +47,33 @@ async def ask(bench: Bench, wanted: Request) -> list[str]:
     if wanted.realised:
         await attaching.realised(bench.policy, path)
     return [seen]
+
+
+async def _watch(bench: Bench, wanted: Request, run_steps: RunSteps) -> list[str]:
+    """Compare an answer's numbers before and after the steps; hypervisors tell theirs now and then."""
+    await asyncio.sleep(_COUNTED_SECONDS)  # else what came before would be counted after
+    before = await _numbers(bench, wanted)
+    await run_steps(wanted.steps)
+    await asyncio.sleep(_COUNTED_SECONDS)
+    after = await _numbers(bench, wanted)
+    grown = {field: after[field] - before[field] for field in wanted.grows}
+    seen = [f"{wanted.get}: {field} +{number}" for field, number in grown.items()]
+    wrong = []
+    for field, count in wanted.grows.items():
+        least, most = listening.bounds(count)
+        if grown[field] < least or (most is not None and grown[field] > most):
+            wrong.append(f"{field}: +{count} wanted")
+    if wrong:
+        raise StepFailed("\n".join([*wrong, *seen]))
+    return seen
+
+
+async def _numbers(bench: Bench, wanted: Request) -> dict[str, int]:
+    status, answer = await requests.send(bench.lab, "GET", wanted.get, None)
+    found = {field: observing.look_up(answer, field) for field in wanted.grows}
+    if status != wanted.expect or any(not isinstance(value, int) for value in found.values()):
+        raise StepFailed(f"GET {wanted.get}: {status}\n{_text(answer)}")
+    return found
 
 
 def _wrong(wanted: Request, status: int, answer: Any) -> list[str]:

@@ -109,16 +109,16 @@ async def _collect(captures: list[Capture], expected: Expected, seconds: float) 
 
 
 def bounds(count: str | int) -> tuple[int, int | None]:
-    """Least and most frames that a count allows: "1+" is (1, None), 0 is (0, 0).
+    """Least and most that a count allows: "1+" is (1, None), 0 is (0, 0), "3-5" is (3, 5).
 
     Raises:
-        StepFailed: it is neither a number nor a number with "+".
+        StepFailed: it is not written like any of these.
     """
-    found = re.fullmatch(r"(\d+)(\+?)", str(count))
+    found = re.fullmatch(r"(\d+)(\+|-(\d+))?", str(count))
     if not found:
-        raise StepFailed(f"count: {count!r} is neither a number nor a number with '+'")
+        raise StepFailed(f"count: {count!r} is neither a number, nor a number with '+', nor two with '-' between")
     least = int(found[1])
-    return least, None if found[2] else least
+    return least, int(found[3]) if found[3] else None if found[2] else least
 
 
 def _judge(seen: Seen, expected: Expected, files: list[str]) -> list[str]:

@@ -100,7 +100,7 @@ class Match(_Part, frozen=True, kw_only=True):
 
 
 class Expectation(Match, frozen=True, kw_only=True):
-    """How many such frames must be seen from each `source`: "1+" (at least one), "0", "3"."""
+    """How many such frames must be seen from each `source`: "1+" (at least one), "0", "3", "3-5"."""
 
     count: str | int = "1+"
 
@@ -148,10 +148,14 @@ class Request(_Part, frozen=True, kw_only=True):
     answer: Any = None
     realised: bool = False
     within: float = 0.0
+    steps: tuple[Step, ...] = msgspec.field(name="while", default=())
+    grows: dict[str, str | int] = {}
 
     def __post_init__(self) -> None:
         if len(self._asked()) != 1:
             raise ValueError("a policy step has exactly one of GET, PUT, PATCH, POST and DELETE")
+        if bool(self.steps) != bool(self.grows) or (self.grows and not self.get):
+            raise ValueError("while and grows belong together, and to a GET")
 
     def asked(self) -> tuple[str, str]:
         """Method and policy path."""

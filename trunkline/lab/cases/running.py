@@ -180,7 +180,7 @@ class _Runner:
 
 async def _fabric_step(bench: Bench, step: Step, meanwhile: pinging.RunSteps) -> list[str]:
     if step.policy is not None:
-        return await asking.ask(bench, step.policy)
+        return await asking.ask(bench, step.policy, meanwhile)
     if step.attach is not None:
         return await moving.attach(bench, step.attach)
     if step.detach is not None:
