@@ -43,13 +43,12 @@ class Tap:
 
     def __init__(self, tail: bytes, take: Callable[[Frame], None]) -> None:
         self._take = take
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._tail = tail
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
         try:
             self._socket.setblocking(False)
             self._socket.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
             _attach(self._socket, int.from_bytes(tail[-4:], "big"))
-            # Only now does it hear anything, so nothing comes through before the filter.
-            self._socket.bind(("", _ETH_P_ALL))
         except OSError:
             self._socket.close()
             raise
@@ -68,7 +67,8 @@ class Tap:
                 return
             except OSError:
                 continue  # an interface went away: said once, and of no consequence
-            self._take(Frame(name, kind == _PACKET_OUTGOING, _with_tag(data, extra)))
+            if data.endswith(self._tail):  # the kernel compared four bytes, and nothing in the first moment
+                self._take(Frame(name, kind == _PACKET_OUTGOING, _with_tag(data, extra)))
 
 
 def _with_tag(data: bytes, extra: list[tuple[int, int, bytes]]) -> bytes:

@@ -31,6 +31,8 @@ from trunkline.trace.walk import Walk
 _AGAIN = 1.0
 """Seconds before the packet is sent again, and how long a drop is watched; chosen: packets take milliseconds."""
 _TIMES = 3
+_STRAGGLERS = 0.1
+"""Seconds for the news of those on the way after the last one has it; chosen: reports take some ten milliseconds."""
 _READY = 2.0
 """Seconds that hypervisors other than the source's have to begin to look."""
 
@@ -153,8 +155,13 @@ class _Probe:
         self._asked: list[tuple[str, str]] = []
         self._states: dict[str, Report] = {}  # by errand
         self._seen: dict[str, list[Sighting]] = {}
+        self._blind: dict[str, str] = {}  # who cannot look, and why
         self._news = asyncio.Event()
         self._sent_ms = 0
+
+    @property
+    def _answered(self) -> set[str]:
+        return self._seen.keys() | self._blind.keys()
 
     @property
     def evidence(self) -> story.Evidence:
@@ -179,22 +186,26 @@ class _Probe:
             Failed: the source's hypervisor did not send it.
         """
         watchers = {hypervisor for hypervisor, _ in self._asked}
-        await self._until(lambda: watchers <= self._seen.keys(), time.monotonic() + _READY)
-        if not await self._until(lambda: self._at in self._seen, self._deadline):
-            raise Failed(
-                "TIMEOUT", f"hypervisor {self._at}, which has the source port, does not answer{self._why(self._at)}"
-            )
+        await self._until(lambda: watchers <= self._answered, time.monotonic() + _READY)
+        await self._until(lambda: self._at in self._answered, self._deadline)
+        if problem := self._blind.get(self._at):
+            raise Failed("CONNECTION_ERROR", f"hypervisor {self._at}, which has the source port: {problem}")
+        if self._at not in self._answered:
+            lately = "" if self._agendas.present(self._at) else "; its agent has not been heard of lately"
+            raise Failed("TIMEOUT", f"hypervisor {self._at}, which has the source port, does not answer{lately}")
         for _ in range(_TIMES if walk.deliveries else 1):
             await self._send()
             settled = await self._until(lambda: story.settled(walk, scene, self.evidence), time.monotonic() + _AGAIN)
+            if settled:
+                await asyncio.sleep(_STRAGGLERS)
             if settled or time.monotonic() >= self._deadline:
                 return
-        if not watchers <= self._seen.keys():
+        if not watchers <= self._answered:
             await self._late(watchers, walk, scene)
 
     async def _late(self, watchers: set[str], walk: Walk, scene: network.Network) -> None:
         """Somebody who would know was not there; should they come before the time is up, they are shown the packet."""
-        if await self._until(lambda: watchers <= self._seen.keys(), self._deadline):
+        if await self._until(lambda: watchers <= self._answered, self._deadline):
             await self._send()
             again = time.monotonic() + _AGAIN
             await self._until(lambda: story.settled(walk, scene, self.evidence), again)
@@ -212,7 +223,9 @@ class _Probe:
 
     def _ask(self, hypervisor: str, errand: Watch | Send) -> None:
         def hear(report: Report) -> None:
-            if isinstance(errand, Watch) and report.state != "failed":
+            if isinstance(errand, Watch) and report.state == "failed":
+                self._blind[hypervisor] = report.problem
+            elif isinstance(errand, Watch):
                 self._seen.setdefault(hypervisor, []).extend(report.sightings)
             self._states[errand.id] = report
             self._news.set()
@@ -231,9 +244,3 @@ class _Probe:
             except TimeoutError:
                 return bool(fact())
         return True
-
-    def _why(self, hypervisor: str) -> str:
-        failed = [report.problem for report in self._states.values() if report.state == "failed"]
-        if failed:
-            return f": {failed[0]}"
-        return "" if self._agendas.present(hypervisor) else "; its agent has not been heard of lately"

@@ -9,7 +9,7 @@ complete, and says so.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -21,6 +21,8 @@ from trunkline.trace.errands import Sighting
 from trunkline.trace.walk import Output, Pass, Walk
 
 _PREFIX = "TraceflowObservation"
+_UNKNOWN_HOP = 999
+"""`sequence_no` where the way is not known; NSX's own."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +44,9 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def expected(walk: Walk, scene: Scene) -> set[str]:
-    """The hypervisors that would see the packet leave the network, as far as they are known."""
-    return {scene.place(output.port) for output in (*walk.deliveries, *(Output(p, "") for p in walk.redirects))} - {""}
+    """The hypervisors that the packet should come to, or would have had to."""
+    ports = (port for one in walk.own for port in (one.outport, one.redirect, *(out.port for out in one.outputs)))
+    return {scene.place(port) for port in ports if port} - {""}
 
 
 def settled(walk: Walk, scene: Scene, evidence: Evidence) -> bool:
@@ -60,6 +63,7 @@ def tell(walk: Walk, scene: Scene, evidence: Evidence) -> Story:
         teller.kept_out(walk)
     else:
         teller.tell(walk)
+        teller.tell_unforeseen()
     return Story(
         observations=tuple(teller.observations),
         complete=teller.complete,
@@ -77,6 +81,7 @@ class _Teller:
         self.observations: list[Body] = []
         self.analysis: list[str] = []
         self.complete, self.missing = True, 0
+        self._told: set[tuple[str, str, int]] = set()  # hypervisor, interface's port, tag
 
     def tell(self, walk: Walk) -> None:
         """Every pass in turn; copies of one packet start from the same place."""
@@ -90,6 +95,17 @@ class _Teller:
                 self._egress(one, following)
             if one.group:
                 self._at, self._hop = here
+
+    def tell_unforeseen(self) -> None:
+        """What was seen to reach machines to which the walk does not lead: a walk is only what the network should do."""
+        for hypervisor, sightings in self._evidence.seen.items():
+            for each in sightings:
+                if each.outgoing and each.port and (hypervisor, each.port, each.seen.vlan) not in self._told:
+                    self._told.add((hypervisor, each.port, each.seen.vlan))
+                    self._at, self._hop = hypervisor, _UNKNOWN_HOP
+                    port = f"{each.port}/{each.seen.vlan}" if each.seen.vlan else each.port
+                    self._arrived(Component(type="UNKNOWN", name=each.interface), self._scene.lport(port), each)
+                    self.analysis.append(f"{each.interface} on {hypervisor} got the packet, against the logical walk")
 
     def kept_out(self, walk: Walk) -> None:
         """The port's guard let nothing in; ovn-trace knows nothing of guards."""
@@ -114,8 +130,9 @@ class _Teller:
 
     def _egress(self, one: Pass, following: Pass | None) -> None:
         outputs = [output for output in one.outputs if output.type != "patch"]
-        if outputs and outputs[0].type == "":
-            self._forward(one, self._scene.lport(one.outport))
+        lport = self._scene.lport(one.outport)
+        if lport.interface:  # what is behind a port is decided on the hypervisor that has it
+            self._forward(one, lport)
             self._go(self._scene.place(one.outport))
         if one.dropped:
             self._drop(one, reasons.of(one.last), one.outport)
@@ -141,16 +158,19 @@ class _Teller:
             self.complete = False
             self.analysis.append(f"hypervisor {self._at or '(none)'} did not tell whether {lport.name} got the packet")
         elif sighting := self._arrival(lport, output.type):
-            vlan = sighting.seen.vlan
-            facts = _lport(lport) | ({"vlan_id": vlan} if vlan else {}) | {"timestamp": sighting.micros // 1000}
-            if output.type != "":
-                facts |= {"uplink_name": sighting.interface}
-                component = Component(type="PHYSICAL", name=sighting.interface)
-            self._say("Delivered", component, **facts)
+            self._arrived(component if output.type == "" else _card(sighting), lport, sighting)
         else:
             self.missing += 1
             self.analysis.append(f"the packet should have reached {lport.name} on {self._at} and was not seen there")
             self._drop(one, reasons.UNKNOWN, output.port)
+
+    def _arrived(self, component: Component, lport: Lport, sighting: Sighting) -> None:
+        vlan = sighting.seen.vlan
+        facts = _lport(lport) | ({"vlan_id": vlan} if vlan else {})
+        if component.type == "PHYSICAL":
+            facts |= {"uplink_name": sighting.interface}
+        self._told.add((self._at, sighting.port, vlan))
+        self._say("Delivered", component, **facts, timestamp=sighting.micros // 1000)
 
     def _arrival(self, lport: Lport, kind: str) -> Sighting | None:
         """How the packet was seen on its way to a machine, or out of a network card if the port is no machine's."""
@@ -173,19 +193,25 @@ class _Teller:
         """The packet goes to another hypervisor, if it is not there already."""
         if hypervisor in ("", self._at):
             return
-        left = self._tunnelled(self._at, outgoing=True)
+        left, came = self._crossing(self._at, hypervisor)
         if left is not None:
-            self._physical(
-                "Forwarded", left, dst_transport_node_id=node_id(hypervisor), dst_transport_node_name=hypervisor
-            )
+            facts = {"dst_transport_node_id": node_id(hypervisor), "dst_transport_node_name": hypervisor}
+            self._physical("Forwarded", left, **facts)
         self._at, self._hop = hypervisor, self._hop + 1
-        came = self._tunnelled(hypervisor, outgoing=False)
         if came is not None:
             self._physical("Received", came)
 
-    def _tunnelled(self, hypervisor: str, *, outgoing: bool) -> Sighting | None:
-        seen: Iterable[Sighting] = self._evidence.seen.get(hypervisor, ())
-        return next((each for each in seen if each.seen.tunnel and each.outgoing == outgoing), None)
+    def _crossing(self, origin: str, target: str) -> tuple[Sighting | None, Sighting | None]:
+        """How the packet was seen to leave one hypervisor for another, and to come in there."""
+        seen = self._evidence.seen
+        left = [each for each in seen.get(origin, ()) if each.seen.tunnel and each.outgoing]
+        came = [each for each in seen.get(target, ()) if each.seen.tunnel and not each.outgoing]
+        for each in left:
+            for other in came:
+                if each.seen.tunnel == other.seen.tunnel:
+                    return each, other
+        # One of the two saw nothing of it; with several tunnels nobody knows which one it was.
+        return left[0] if len(left) == 1 and not came else None, came[0] if came else None
 
     def _physical(self, kind: str, sighting: Sighting, **facts: Any) -> None:
         tunnel = sighting.seen.tunnel
@@ -193,9 +219,8 @@ class _Teller:
         local, remote = tunnel.source, tunnel.destination
         if kind == "Received":
             local, remote = remote, local
-        card = Component(type="PHYSICAL", name=sighting.interface)
         ends = {"local_ip_address": local, "remote_ip_address": remote, "uplink_name": sighting.interface}
-        self._say(kind, card, **ends, **facts, timestamp=sighting.micros // 1000)
+        self._say(kind, _card(sighting), **ends, **facts, timestamp=sighting.micros // 1000)
 
     def _say(self, kind: str, component: Component, **facts: Any) -> None:
         self._time_ms = max(self._time_ms, facts.pop("timestamp", 0))
@@ -220,6 +245,10 @@ class _Teller:
 def node_id(hypervisor: str) -> str:
     """The UUID by which NSX's clients know a hypervisor."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"transport-node:{hypervisor}"))
+
+
+def _card(sighting: Sighting) -> Component:
+    return Component(type="PHYSICAL", name=sighting.interface)
 
 
 def _lport(lport: Lport) -> Body:
