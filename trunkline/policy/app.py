@@ -20,6 +20,7 @@ from trunkline.kit import problems
 from trunkline.policy.api import (
     answers,
     certificates,
+    groups,
     hypervisors,
     objects,
     platform,
@@ -49,6 +50,10 @@ def _realized(root: str) -> list[Route]:
         Route(f"{at}/status", states.status, methods=_READ),
         Route(f"{at}/realized-entity", states.refresh, methods=_ADD),
         Route(f"{root}/segments/state", states.segments, methods=_READ),
+        Route(f"{at}/enforcement-points/default/virtual-machines", groups.virtual_machines, methods=_READ),
+        Route(f"{at}/enforcement-points/default/vifs", groups.interfaces, methods=_READ),
+        Route(f"{at}/virtual-machines", groups.virtual_machines, methods=_READ),
+        Route(f"{root}/domains/{{domain}}/groups/{{group}}/members/{{kind}}", groups.members, methods=_READ),
     ]
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import msgspec
 
 from trunkline.adapters import store as documents
-from trunkline.dialects.nsx import change, compose, errors, seeds, statistics
-from trunkline.dialects.nsx.realized import UNKNOWN, Realisation, Realiser
+from trunkline.dialects.nsx import catalogue, change, compose, errors, realized, seeds, statistics
+from trunkline.dialects.nsx.realized import Realisation, Realiser
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit import clock
 from trunkline.policy import audit
@@ -125,9 +125,22 @@ class Manager:
             raise errors.not_found(path)
         return entry
 
+    def read(self, caller: Caller, path: str) -> Body | msgspec.Raw:
+        """The object at a path as this caller sees it, with what is worked out when it is read.
+
+        Raises:
+            Refused: the caller may not read there, or there is none.
+        """
+        entry = self.entry(caller, path)
+        found = shown(entry, caller)
+        if (show := catalogue.BY_TYPE[entry.kind].rules.show) is None:
+            return found
+        return {**msgspec.json.decode(msgspec.json.encode(found)), **show(path, self.repository.tree)}
+
     def realisation(self, entry: Entry) -> Realisation:
         """What the network does about an object."""
-        return self._realiser.realisation(entry.path, entry.body["_revision"]) or UNKNOWN
+        found = realized.themselves(entry) or self._realiser.realisation(entry.path, entry.body["_revision"])
+        return found or realized.UNKNOWN
 
     def statistics(self, entry: Entry) -> Body:
         """What passed a segment, a port or a binding map."""

@@ -21,11 +21,20 @@ PARENTS = {
     "Tier0": "/infra/tier-0s/t",
     "Tier1": "/infra/tier-1s/t",
     "LocaleServices": "/infra/tier-0s/t/locale-services/l",
+    "PolicyNat": "/infra/tier-1s/t/nat/USER",
+    "IpAddressPool": "/infra/ip-pools/p",
+    "Domain": "/infra/domains/default",
+    "SecurityPolicy": "/infra/domains/default/security-policies/p",
     "Segment": "/infra/segments/s",
     "SegmentPort": "/infra/segments/s/ports/p",
     "EnforcementPoint": "/infra/sites/default/enforcement-points/default",
 }
-WRITABLE = [resource for resource in TABLE if not resource.read_only and not resource.singleton]
+WRITABLE = [
+    each
+    for resource in TABLE
+    if not resource.read_only and not resource.singleton
+    for each in (resource.variants or (resource,))
+]
 
 interesting = strategies.sampled_from(
     [
@@ -73,6 +82,10 @@ def shaped(shape):
             wanted = strategies.lists(shaped(item), max_size=3)
         case shapes.Object(fields):
             wanted = strategies.fixed_dictionaries({}, optional={field.name: shaped(field.shape) for field in fields})
+        case shapes.OneOf(types):
+            wanted = strategies.one_of([named(kind, shaped(inner)) for kind, inner in types.items()])
+        case shapes.PathOr(_, other):
+            wanted = strategies.one_of(places, shaped(other))
         case shapes.Choice(words):
             wanted = strategies.sampled_from(words)
         case shapes.Integer(least, most):
@@ -84,6 +97,10 @@ def shaped(shape):
         case _:
             wanted = texts
     return strategies.one_of(wanted, wanted, wanted, interesting)
+
+
+def named(kind, inner):
+    return inner.map(lambda body: {**body, "resource_type": kind} if isinstance(body, dict) else body)
 
 
 def bodies(resource):
@@ -106,11 +123,15 @@ def test_a_body_of_any_shape(manager, resource, data, merge):
         "/infra/segments/s",
         "/infra/segments/q",
         "/infra/segments/s/ports/p",
+        "/infra/ip-pools/p",
+        "/infra/domains/default/security-policies/p",
     ):
         if not manager.has(path):
             manager.patch(path)
     path = f"{PARENTS[resource.under[0]]}/{resource.collection}/x"
     body = data.draw(bodies(resource))
+    if resource not in TABLE:
+        body = {**body, "resource_type": resource.type}
     with contextlib.suppress(Refused):
         plan = manager.do(change.Write(path=path, body=body, merge=merge))
         for stored in plan.stored:

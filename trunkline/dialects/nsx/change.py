@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from trunkline.dialects.nsx import catalogue, compose, errors, paths, scopes
+from trunkline.dialects.nsx import born, catalogue, compose, errors, inline, paths, scopes
 from trunkline.dialects.nsx.overlay import Overlay
 from trunkline.dialects.nsx.rules import bindings
 from trunkline.dialects.nsx.tree import Tree
@@ -142,17 +142,36 @@ class _Stage:
         before = self._overlay.tree.entry(target.path)
         if before is not None:
             self._owned(before)
+            if target.resource.once:
+                return
         if step.revision != "ignored":
             compose.check_revision(target.path, step.body, before, required=step.revision == "required")
-        self._overlay.draft(compose.draft(target, step.body, before, merge=step.merge))
-        self._bring_roots(target)
+        own = self._write_inline(target, step)
+        self._overlay.draft(compose.draft(target, own, before, merge=step.merge))
+        self._bear(target)
 
-    def _bring_roots(self, target: paths.Target) -> None:
-        """A new project has its own infra at once."""
+    def _write_inline(self, target: paths.Target, step: Write) -> Body:
+        """Write the objects that the body holds; answers the body without them.  PUT replaces them, PATCH leaves the others."""
+        body = dict(step.body)
         for resource in catalogue.children(target.resource.type).values():
-            root = paths.resolve(f"{target.path}/{resource.collection}")
-            if resource.singleton and root and self._overlay.body(root.path) is None:
-                self._overlay.draft(compose.draft(root, {}, None, merge=False))
+            if not resource.inline or (sent := body.pop(resource.inline, None)) is None:
+                continue
+            inside = dict(inline.children(target.path, resource, sent))
+            if step.revision == "required":
+                for entry in [*self._overlay.tree.entries(f"{target.path}/{resource.collection}")]:
+                    if entry.path not in inside:
+                        self._remove(entry, whole=True)
+            for path, child in inside.items():
+                self._write(Write(path=path, body=child, merge=step.merge))
+        return body
+
+    def _bear(self, target: paths.Target) -> None:
+        """Make what comes into being with an object: a project's infra, a gateway's NAT sections."""
+        for path in born.below(target):
+            child = paths.object_at(path)
+            if self._overlay.body(path) is None:
+                self._overlay.draft(compose.draft(child, {}, None, merge=False))
+                self._bear(child)
 
     def _erase(self, step: Erase) -> None:
         target = self._may_write(step.path, "DELETE")
@@ -170,12 +189,19 @@ class _Stage:
     def _remove(self, entry: Entry, *, whole: bool) -> None:
         self._owned(entry)
         below = list(_below(self._overlay.tree, entry.path, entry.kind))
-        blocking = sorted(child.path for child in below if not catalogue.BY_TYPE[child.kind].cascades)
-        if blocking and not whole:
+        if not whole and (blocking := sorted(self._blocking(below))):
             raise errors.in_use(entry.path, blocking)
         self._overlay.erase(entry)
         for child in below:
-            self._remove(child, whole=whole)
+            self._remove(child, whole=True)
+
+    def _blocking(self, entries: Iterable[Entry]) -> Iterator[str]:
+        """The objects that do not go by themselves with what they hang on."""
+        for entry in entries:
+            if catalogue.BY_TYPE[entry.kind].cascades:
+                yield from self._blocking(_below(self._overlay.tree, entry.path, entry.kind))
+            else:
+                yield entry.path
 
     def _may_write(self, path: str, method: str) -> paths.Target:
         target = paths.object_at(path)

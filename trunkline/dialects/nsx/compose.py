@@ -65,6 +65,8 @@ def draft(target: Target, sent: Mapping[str, Any], before: Entry | None, *, merg
     given = {name: value for name, value in sent.items() if name not in SERVER_FIELDS}
     if merge:
         given = merged({name: value for name, value in old.items() if name not in SERVER_FIELDS}, given)
+    if target.resource.variants:
+        target = _variant(target, given, before)
     findings = Findings(target.path)
     _check_identity(target, given, findings)
     body = COMMON.read(target.resource.shape.read(given, "", findings), "", findings)
@@ -73,6 +75,17 @@ def draft(target: Target, sent: Mapping[str, Any], before: Entry | None, *, merg
         if name not in body and name in old:
             body[name] = old[name]
     return Draft(target, body, before)
+
+
+def _variant(target: Target, given: Mapping[str, Any], before: Entry | None) -> Target:
+    """The target with the one type that the body says it is; an object keeps its type for life."""
+    kind = given.get("resource_type")
+    variants = {variant.type: variant for variant in target.resource.variants}
+    if not isinstance(kind, str) or kind not in variants:
+        raise errors.wrong(target.path, "resource_type", kind, f"one of {', '.join(variants)}")
+    if before and before.kind != kind:
+        raise errors.wrong(target.path, "resource_type", kind, f"it is a {before.kind}", trk=errors.IMMUTABLE)
+    return msgspec.structs.replace(target, resource=variants[kind])
 
 
 def merged(old: Any, new: Any) -> Any:

@@ -35,6 +35,13 @@ UNAVAILABLE = problems.register("TRK-0919", "The store cannot take writes at the
 
 INTERNAL = problems.register("TRK-0920", "The policy manager met a case that it was not made for.")
 
+EXHAUSTED = problems.register("TRK-0922", "A pool or block has nothing left of what is asked for.")
+EXPRESSION = problems.register("TRK-0923", "A group's expression is not made of operands joined by conjunctions.")
+LIMIT = problems.register("TRK-0924", "A client, or all of them together, ask more than the manager is set to answer.")
+
+OVERLAPPING = 500105
+"""The number by which clients know overlapping addresses."""
+
 _MODULE = "policy"
 _COMMON = "common-services"
 

@@ -2,7 +2,8 @@
 
     {"resource_type": "Infra", "children": [{"resource_type": "ChildSegment", "Segment": {"id": "web", ...}}]}
 
-A wrapper writes its object and then that one's children; `ChildResourceReference` only descends; `marked_for_delete` on the
+A wrapper writes its object and then that one's children; `ChildResourceReference`, and a wrapper of an object that is the
+manager's own, only descend; `marked_for_delete` on the
 wrapper deletes the object with all below it.  SDKs leave out `resource_type` on wrappers: it is told from the one capital key.
 """
 
@@ -67,7 +68,10 @@ def _wrapped(
         yield Erase(path=path, whole=True, missing_ok=True)
         return
     own = {field: value for field, value in inner.items() if field != "children"}
-    if not catalogue.BY_TYPE[below].singleton:
+    resource = catalogue.BY_TYPE[below]
+    if resource.read_only:
+        yield Touch(path)
+    elif not resource.singleton:
         yield Write(path=path, body=own, merge=merge, revision=revision)
     yield from _children(path, below, inner, merge, revision)
 

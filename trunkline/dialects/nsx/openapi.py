@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from trunkline.dialects.nsx import compose, paths
-from trunkline.dialects.nsx.catalogue import TABLE
+from trunkline.dialects.nsx.catalogue import BY_TYPE
 from trunkline.dialects.nsx.resource import COMMON, Resource
 from trunkline.dialects.nsx.shapes import Boolean, Field, Object
 
@@ -44,7 +44,7 @@ def document(version: str) -> Json:
         "components": {
             "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
             "responses": {"Error": {"description": "Refused", "content": _json(_ref("Error"))}},
-            "schemas": {"Error": _error(), **{resource.type: _object(resource) for resource in TABLE}},
+            "schemas": {"Error": _error(), **{name: _object(resource) for name, resource in BY_TYPE.items()}},
         },
     }
 
@@ -89,6 +89,9 @@ def _parameters(template: str) -> list[Json]:
 
 
 def _object(resource: Resource) -> Json:
+    if resource.variants:
+        variants = [_ref(variant.type) for variant in resource.variants]
+        return {"oneOf": variants, "discriminator": {"propertyName": "resource_type"}}
     schema = resource.shape.schema()
     read_only: Json = {}
     for name in compose.SERVER_FIELDS:

@@ -66,6 +66,27 @@ class Nobody:
 
 UNKNOWN = Realisation(state="UNREALIZED")
 
+_CUT = ("cidr", "gateway_address", "network_address", "broadcast_address")
+_THEMSELVES: dict[str, tuple[str, ...]] = {
+    "IpAddressBlock": (),
+    "IpAddressPool": (),
+    "IpAddressPoolStaticSubnet": ("cidr", "gateway_ip"),
+    "IpAddressPoolBlockSubnet": _CUT,
+    "IpAddressAllocation": ("allocation_ip",),
+}
+"""Types that ask nothing of the network: to be stored is to be real.  With the fields that clients read as attributes."""
+
+
+def themselves(entry: Entry) -> Realisation | None:
+    """What became of an object that asks nothing of the network; None for all others."""
+    fields = _THEMSELVES.get(entry.kind)
+    if fields is None:
+        return None
+    body = entry.body
+    attributes = {name: [str(body[name])] for name in fields if name in body}
+    written = body["_last_modified_time"]
+    return Realisation(state="REALIZED", revision=body["_revision"], published_ms=written, attributes=attributes)
+
 
 def entity(entry: Entry, found: Realisation) -> Body:
     """A GenericPolicyRealizedResource: what `realized-entities` lists for an intent."""

@@ -43,13 +43,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What a type demands beyond its shape.
 
     `complete` fills what the server assigns; `check` refuses (raises Refused) and sees the state as the whole request would
-    leave it; `claims` names the values that must be unique in the store; `release` refuses a plain delete.
+    leave it; `claims` names the values that must be unique in the store; `release` refuses a plain delete; `show` answers the
+    properties that are worked out when the object is read, and are not stored.
     """
 
     complete: Callable[[Draft, View], None] = _nothing
     check: Callable[[Draft, View], None] = _nothing
     claims: Callable[[str, Mapping[str, Any]], Iterator[str]] = _no_claims
     release: Callable[[str, View], None] | None = None
+    show: Callable[[str, View], Mapping[str, Any]] | None = None
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,10 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
         diagnostic: whoever may act on the network may write it, because it asks and changes nothing.
         shared: objects of projects may refer to the provider's.
         reserved: words that stand where an id would and name operations.
+        born: ids of the objects that come into being with their parent.
+        variants: the types that may stand in the collection, told apart by `resource_type`.
+        inline: the property of the parent in which clients may send the objects of the collection.
+        once: a write to an object that is there changes nothing.
         kept: server-assigned fields that survive a replacing write which leaves them out.
         operations: words after the id that are answered by code of their own.
     """
@@ -80,6 +86,10 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     diagnostic: bool = False
     shared: bool = False
     reserved: tuple[str, ...] = ()
+    born: tuple[str, ...] = ()
+    variants: tuple[Resource, ...] = ()
+    inline: str = ""
+    once: bool = False
     kept: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     rules: Rules = Rules()

@@ -203,6 +203,51 @@ class ListOf(msgspec.Struct, frozen=True):
         return {"type": "array", "items": self.item.schema(), "minItems": self.least, "maxItems": self.most}
 
 
+class PathOr(msgspec.Struct, frozen=True):
+    """The path of an object of one of `kinds`, or something that `other` takes."""
+
+    kinds: tuple[str, ...]
+    other: Shape
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        return value if _is_path(value) else self.other.read(value, where, findings)
+
+    def references(self, value: Json) -> Iterator[tuple[str, tuple[str, ...]]]:
+        if _is_path(value):
+            yield value, self.kinds
+
+    def schema(self) -> dict[str, Json]:
+        return {"anyOf": [PolicyPath(self.kinds).schema(), self.other.schema()]}
+
+
+def _is_path(value: Json) -> bool:
+    return isinstance(value, str) and value.startswith("/")
+
+
+class OneOf(msgspec.Struct, frozen=True):
+    """An object of one of several types, told apart by its `resource_type`."""
+
+    types: dict[str, Object]
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        kind = value.get("resource_type") if isinstance(value, dict) else None
+        if not isinstance(kind, str) or kind not in self.types:
+            findings.wrong(f"{where}.resource_type", kind, f"one of {', '.join(self.types)}")
+            return value
+        return self.types[kind].read(value, where, findings)
+
+    def references(self, value: Json) -> Iterator[tuple[str, tuple[str, ...]]]:
+        yield from self.types[value["resource_type"]].references(value)
+
+    def schema(self) -> dict[str, Json]:
+        described = []
+        for kind, shape in self.types.items():
+            inner = shape.schema()
+            named = {"resource_type": {"type": "string", "enum": [kind]}, **inner["properties"]}
+            described.append({**inner, "properties": named, "required": ["resource_type", *inner.get("required", [])]})
+        return {"oneOf": described}
+
+
 class Field(msgspec.Struct, frozen=True):
     """One property: `default` is filled in when it is absent, `computed` ones are the server's and ignored on input."""
 
@@ -302,6 +347,25 @@ def _mac(text: str) -> None:
         raise ValueError(text)
 
 
+def _addresses(text: str) -> None:
+    for part in text.split(","):
+        ipaddress.ip_network(part.strip(), strict=False)
+
+
+def _port(text: str) -> None:
+    bounds = [int(bound) for bound in text.split("-", 1) if re.fullmatch("[0-9]{1,5}", bound)]
+    if len(bounds) != 1 + ("-" in text) or bounds != sorted(bounds) or bounds[-1] > 65535:
+        raise ValueError(text)
+
+
+def _ports(text: str) -> None:
+    for part in text.split(","):
+        _port(part.strip())
+
+
+ADDRESSES = Formatted(_addresses, "addresses or prefixes are wanted, separated by commas")
+PORTS = Formatted(_ports, "ports or ranges such as 80-90 are wanted, separated by commas")
+PORT = Formatted(_port, "a port or a range such as 80-90 is wanted")
 ADDRESS = Formatted(ipaddress.ip_address, "an IP address is wanted")
 IPV4 = Formatted(ipaddress.IPv4Address, "an IPv4 address is wanted")
 GATEWAY = Formatted(_gateway, "the gateway's own address with its prefix is wanted, such as 10.1.0.1/24")

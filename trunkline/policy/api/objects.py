@@ -37,7 +37,7 @@ async def org_root(request: Request) -> Response:
 
 async def _get(request: Request, target: Target) -> Response:
     caller, manager = answers.caller(request), answers.manager(request)
-    return answers.json(shown(manager.entry(caller, target.path), caller))
+    return answers.json(manager.read(caller, target.path))
 
 
 async def _list(request: Request, target: Target) -> Response:

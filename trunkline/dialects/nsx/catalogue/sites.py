@@ -77,5 +77,5 @@ SITES = (
         read_only=True,
         fields=(Field("is_default", Boolean()), Field("exclusive", Boolean())),
     ),
-    Resource(type="Domain", collection="domains", under=("Infra",), read_only=True),
+    Resource(type="Domain", collection="domains", under=("Infra",), read_only=True, cascades=True, born=("default",)),
 )
