@@ -117,11 +117,12 @@ async def _traced(
     if not southbound:
         raise Failed("DATA_PATH_NOT_READY", "this manager has no network")
     deadline = time.monotonic() + timeout
+    at = (await network.look(southbound, tree, [source.port])).place(source.port)
+    if not at:
+        why = f"the interface of path=[{source.entry.path}] is on no hypervisor, or the port is switched off"
+        raise Failed("SOURCE_PORT_NOT_FOUND", why)
     walk = await walker.walked(southbound, source.segment.removeprefix("/"), source.port, packet)
     scene = await network.look(southbound, tree, _ports(source, walk))
-    at = scene.place(source.port)
-    if not at:
-        raise Failed("SOURCE_PORT_NOT_FOUND", f"the interface of path=[{source.entry.path}] is on no hypervisor")
     built, mark = frame.build(packet, secrets.token_bytes(frame.MARK_BYTES), secrets.randbelow(0xFFFF) + 1)
     probe = _Probe(agendas, source, at, frame.tagged(built, source.tag), mark, deadline)
     try:
