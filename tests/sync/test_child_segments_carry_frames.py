@@ -136,6 +136,8 @@ class Fabric:
         gone = {identity.key_of(item) for item in without}
         objects = [item for item in (*FABRIC, *changed) if identity.key_of(item) not in gone]
         asyncio.run(self._write(model.Intent.of(objects)))
+        for place in HYPERVISORS:
+            self.lab.forget_cached_flows(place)
 
     async def _write(self, intent: model.Intent) -> None:
         async with ovsdb.Client(self._central.remote("nb"), "OVN_Northbound", connect_timeout=10) as client:
