@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,7 @@ from trunkline.policy.api import (
     certificates,
     groups,
     hypervisors,
+    monitoring,
     objects,
     platform,
     principals,
@@ -30,6 +33,7 @@ from trunkline.policy.api import (
     traceflows,
     trust,
 )
+from trunkline.policy.limits import Limits
 from trunkline.policy.manager import Manager
 
 _log = structlog.get_logger(__name__)
@@ -37,7 +41,8 @@ _log = structlog.get_logger(__name__)
 _POLICY, _TRUST = "/policy/api/v1", "/api/v1/trust-management"
 _HYPERVISOR = "/policy/trunkline/v1/hypervisors/{name}"
 _PROJECT = f"{_POLICY}/orgs/{{org}}/projects/{{project}}"
-_OPEN = frozenset({"/api/session/create", "/api/v1/reverse-proxy/node/health"})
+_HEALTH = "/api/v1/reverse-proxy/node/health"
+_OPEN = frozenset({"/api/session/create", _HEALTH})
 """Calls that need no proof of who asks."""
 
 _READ, _ADD, _CHANGE = ["GET"], ["POST"], ["GET", "PUT", "DELETE"]
@@ -48,6 +53,7 @@ def _realized(root: str) -> list[Route]:
     return [
         Route(f"{at}/realized-entities", states.entities, methods=_READ),
         Route(f"{at}/status", states.status, methods=_READ),
+        Route(f"{at}/alarms", monitoring.policy_alarms, methods=_READ),
         Route(f"{at}/realized-entity", states.refresh, methods=_ADD),
         Route(f"{root}/segments/state", states.segments, methods=_READ),
         Route(f"{at}/enforcement-points/default/virtual-machines", groups.virtual_machines, methods=_READ),
@@ -69,13 +75,17 @@ def _traced(root: str) -> list[Route]:
 _ROUTES = [
     Route("/api/session/create", trust.create_session, methods=_ADD),
     Route("/api/session/destroy", trust.destroy_session, methods=_ADD),
-    Route("/api/v1/reverse-proxy/node/health", platform.health, methods=_READ),
+    Route(_HEALTH, platform.health, methods=_READ),
     Route("/api/v1/node", platform.node, methods=_READ),
     Route("/api/v1/node/version", platform.version, methods=_READ),
     Route("/api/v1/node/users", trust.users, methods=["GET", "POST"]),
     Route("/api/v1/node/users/{name}", trust.user, methods=_CHANGE),
     Route("/api/v1/node/aaa/auth-policy", platform.auth_policy, methods=_READ),
     Route("/api/v1/cluster", platform.cluster, methods=_READ),
+    Route("/api/v1/cluster/nodes", platform.cluster_nodes, methods=_READ),
+    Route("/api/v1/alarms", monitoring.alarms, methods=_READ),
+    Route("/api/v1/capacity/usage", monitoring.capacity, methods=_READ),
+    Route(f"{_POLICY}/capacity/usage", monitoring.capacity, methods=_READ),
     Route("/api/v1/cluster/status", platform.cluster_status, methods=_READ),
     Route("/api/v1/cluster/api-service", platform.api_service, methods=_READ),
     Route("/api/v1/licenses", platform.licences, methods=["GET", "POST"]),
@@ -116,6 +126,7 @@ class _Gated:
 
     def __init__(self, app: ASGIApp, manager: Manager) -> None:
         self._app, self._manager = app, manager
+        self._limits = Limits(manager.settings.limits, time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -123,6 +134,15 @@ class _Gated:
         path = re.sub("/{2,}", "/", scope["path"])
         path = path.rstrip("/") or "/"
         scope = {**scope, "path": path, "raw_path": path.encode(), "state": dict(scope.get("state") or {})}
+        try:
+            # Probes are answered however busy the manager is.
+            limited = contextlib.nullcontext() if path == _HEALTH else self._limits.request(_address(scope))
+            with limited:
+                await self._admitted(path, scope, receive, send)
+        except errors.Refused as error:
+            await answers.refusal(error)(scope, receive, send)
+
+    async def _admitted(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         if path not in _OPEN:
             try:
                 scope["state"]["caller"] = await self._caller(scope)
@@ -134,7 +154,7 @@ class _Gated:
 
     async def _caller(self, scope: Scope) -> Any:
         certificate = scope["state"].get("certificate")
-        address = (scope.get("client") or ("",))[0]
+        address = _address(scope)
         return await self._manager.gate.caller(Headers(scope=scope), certificate, address)
 
 
@@ -144,6 +164,11 @@ def _record(manager: Manager, request: Request, error: errors.Refused) -> None:
         address = request.client.host if request.client else ""
         caller = getattr(request.state, "caller", None)
         manager.record_refusal(caller, address, answers.deed(request), error)
+
+
+def _address(scope: Scope) -> str:
+    client: tuple[str, int] | None = scope.get("client")
+    return client[0] if client else ""
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -51,6 +51,19 @@ class Lockout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Seconds for which the user is locked out from that address."""
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much may be asked (`[limits]`); 0 is no limit.  NSX documents 100 a second, 40 and 199 at once."""
+
+    client_rate: int = 0
+    """Requests a second from one address."""
+
+    client_concurrent: int = 0
+    """Requests at once from one address."""
+
+    all_concurrent: int = 0
+    """Requests at once from all."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the manager keeps its state and how it answers."""
 
@@ -103,6 +116,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     tokens: Issuer | None = None
     """Who may vouch for callers with bearer tokens; nobody unless set."""
+
+    limits: Limits = Limits()
+    """How much may be asked."""
 
     lockout: Lockout = Lockout()
     """When somebody who fails to log in is kept out."""

@@ -14,7 +14,9 @@ PARTIAL_PATCH = Object((Field("enable_partial_patch", Boolean(from_text=True), r
 
 _BASE = "/policy/api/v1"
 _ERROR = {"$ref": "#/components/responses/Error"}
-_REFUSALS = dict.fromkeys(("400", "403", "404", "405", "412", "413", "500", "503"), _ERROR)
+REFUSALS = dict.fromkeys(("400", "403", "404", "405", "412", "413", "429", "500", "503"), _ERROR)
+"""What every call may answer instead."""
+
 _INTEGERS = ("_revision", "_create_time", "_last_modified_time")
 _BOOLEANS = ("marked_for_delete", "overridden", "_system_owned")
 _LIST_PARAMETERS = (
@@ -79,7 +81,7 @@ def _operation(verb: str, place: paths.Place, answer: Json | None, **more: Any) 
     if answer is not None:
         done["content"] = _json(answer)
     name = "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", re.sub(r"{.*?}", "", place.item)))
-    return {"operationId": f"{verb}{name}", "responses": {"200": done, **_REFUSALS}, **more}
+    return {"operationId": f"{verb}{name}", "responses": {"200": done, **REFUSALS}, **more}
 
 
 def _parameters(template: str) -> list[Json]:

@@ -20,6 +20,9 @@ from trunkline.policy.manager import Manager
 LIMIT = 16 * 1024 * 1024
 """Bytes of a request body; chosen: 5000 objects of three kilobytes."""
 
+RETRY = "1"
+"""Seconds after which a request that was one too many, or that the store did not take, may be repeated (chosen)."""
+
 
 def json(body: Any, status: int = 200) -> Response:
     """The body as JSON."""
@@ -32,8 +35,11 @@ def empty() -> Response:
 
 
 def refusal(error: errors.Refused) -> Response:
-    """A refused request."""
-    return json(error.body(), error.status)
+    """A refused request; one that may be repeated says when."""
+    response = json(error.body(), error.status)
+    if error.status in (429, 503):
+        response.headers["retry-after"] = RETRY
+    return response
 
 
 def listed(results: list[Any]) -> Response:

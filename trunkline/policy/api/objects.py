@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.dialects.nsx import errors, hierarchy, listing, paths, realized
+from trunkline.dialects.nsx import errors, hierarchy, listing, outline, paths, realized
 from trunkline.dialects.nsx.change import Erase, Step, Write
 from trunkline.dialects.nsx.paths import Target
 from trunkline.policy.api import answers
 from trunkline.policy.manager import shown
 
 _BASE = "/policy/api/v1"
+_OUTLINE = ("filter", "type_filter", "base_path")
+"""Parameters that make the answer of an infra hierarchical."""
 
 
 async def handle(request: Request) -> Response:
@@ -37,7 +39,23 @@ async def org_root(request: Request) -> Response:
 
 async def _get(request: Request, target: Target) -> Response:
     caller, manager = answers.caller(request), answers.manager(request)
+    if target.resource.type == "Infra" and not request.query_params.keys().isdisjoint(_OUTLINE):
+        return await _outline(request, target)
     return answers.json(manager.read(caller, target.path))
+
+
+async def _outline(request: Request, target: Target) -> Response:
+    """The tree below, as far as it is asked for."""
+    caller, manager, query = answers.caller(request), answers.manager(request), request.query_params
+    wanted = outline.by_filter(query.get("filter") or "Type-")
+    if names := query.get("type_filter"):
+        wanted = outline.by_names(names)
+    base = query.get("base_path") or target.path
+    if not f"{base}/".startswith(f"{target.path}/"):
+        raise errors.bad_path(base, f"a path at or below {target.path} is wanted")
+    root = manager.entry(caller, target.path)
+    tree = manager.repository.tree
+    return answers.json(outline.body(tree, root, wanted, base.rstrip("/"), lambda entry: shown(entry, caller)))
 
 
 async def _list(request: Request, target: Target) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from trunkline.dialects.nsx import openapi
 from trunkline.kit import clock
-from trunkline.policy.api import answers
+from trunkline.policy.api import answers, described
 from trunkline.policy.identity import passwords
 
 _COMPONENTS = "POLICY:UP, SEARCH:UP, MANAGER:UP, NODE_MGMT:UP, UI:UP"
@@ -63,6 +63,12 @@ async def cluster(request: Request) -> Response:
     return answers.json({"cluster_id": identifier, "nodes": [{"node_uuid": _node_id(request), "status": "JOINED"}]})
 
 
+async def cluster_nodes(request: Request) -> Response:
+    """The nodes of the cluster: this one."""
+    roles = {"manager_role": {"type": "ManagementPlaneNode"}, "controller_role": {"type": "ControlPlaneNode"}}
+    return answers.listed([{"id": _node_id(request), "display_name": socket.gethostname(), **roles}])
+
+
 async def licences(request: Request) -> Response:
     """There is nothing to license: the list is empty, and any key that a client insists on adding is thanked for."""
     if request.method == "POST":
@@ -88,11 +94,14 @@ async def tag_limits(request: Request) -> Response:
 
 
 async def api_service(request: Request) -> Response:
-    """How the API is served."""
-    timeout = int(answers.manager(request).settings.session_timeout)
+    """How the API is served; a limit of 0 is none."""
+    settings = answers.manager(request).settings
     return answers.json(
         {
-            "session_timeout": timeout,
+            "session_timeout": int(settings.session_timeout),
+            "client_api_rate_limit": settings.limits.client_rate,
+            "client_api_concurrency_limit": settings.limits.client_concurrent,
+            "global_api_concurrency_limit": settings.limits.all_concurrent,
             "basic_authentication_enabled": True,
             "cookie_based_authentication_enabled": True,
         }
@@ -127,7 +136,7 @@ async def partial_patch(request: Request) -> Response:
 
 async def specification(request: Request) -> Response:
     """The OpenAPI document of what is served."""
-    return answers.json(openapi.document(answers.manager(request).settings.version))
+    return answers.json(described.document(request.app.routes, answers.manager(request).settings.version))
 
 
 def _versions(request: Request) -> dict[str, str]:
