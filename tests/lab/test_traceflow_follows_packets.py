@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -29,6 +30,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
+SDK = os.environ.get("TRUNKLINE_VCF_NSX_PYTHON") or str(ROOT / ".tools" / "vcf-nsx" / "bin" / "python")
 PARENT, CHILD = "/infra/segments/openshift-segment", "/infra/segments/test2"
 WEB_A, WEB_B, PLAIN, NODE_A, NODE_B = (
     "192.168.100.11",
@@ -241,6 +243,31 @@ def test_container_reaches_a_machine_on_the_parent_by_the_gateway(fabric: Fabric
         ("LS", "openshift-segment"),
     ]
     assert (found.last["lport_name"], found.hops[-1]) == ("node-b", (1, "hv-2", "Delivered", "openshift-segment"))
+
+
+@pytest.mark.skipif(not Path(SDK).exists(), reason="no interpreter with vcf-nsx (.tools/vcf-nsx)")
+def test_official_sdk_traces_and_reads_what_was_observed(fabric: Fabric, web_a: str, web_b: str) -> None:
+    walk = ROOT / "tests" / "policy" / "sdk" / "traceflow_walk.py"
+    password = access.password_file(fabric.lab).read_text().strip()
+    authority = str(access.authority_file(fabric.lab))
+    words = [SDK, str(walk), access.url(fabric.lab), authority, password, fabric.port("node-a"), web_a, web_b]
+    bundles = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    environment = {name: value for name, value in os.environ.items() if name not in bundles}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+    assert json.loads(done.stdout) == {
+        "made": ["sdk", "/infra/traceflows/sdk", 10, CHILD],
+        "status": ["FINISHED", "SUCCESS", 1, 10_000],
+        "observations": [
+            f"TraceflowObservation{kind}"
+            for kind in ("ReceivedLogical", "ForwardedLogical", "Forwarded", "Received", "Delivered")
+        ],
+        "delivered": ["node-b", 1002, "hv-2", 1],
+        "again": "FINISHED",
+        "listed": True,
+        "gone": ["ApiError", 404],
+    }
 
 
 def test_routed_packet_needs_no_gateways_mac(fabric: Fabric, web_a: str, web_b: str) -> None:
