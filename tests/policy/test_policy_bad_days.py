@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from trunkline.policy import repository
+import asyncio
+import contextlib
+import socket
+
+import pytest
+
+from trunkline.adapters import store
+from trunkline.policy import main, repository
+from trunkline.policy.settings import Settings
 
 
 async def test_a_dead_store_gives_503_and_reads_go_on_until_it_is_back(
@@ -34,3 +42,37 @@ async def test_a_manager_whose_role_was_taken_over_writes_no_more(policy, reopen
         assert (await policy.admin.refused("PUT", "/infra/segments/db", {}))[0] == 503
         await successor.admin.put("/infra/segments/db")
         assert (await successor.admin.get("/infra/segments"))["result_count"] == 2
+
+
+async def test_a_program_whose_role_was_taken_over_ends_instead_of_answering_from_an_old_copy(own_database, tmp_path):
+    def program(name):
+        listening = socket.create_server(("127.0.0.1", 0))
+        home = tmp_path / name
+        settings = Settings(
+            store=own_database.remote, state_dir=str(home), holder=name, admin_password_file=str(tmp_path / "password")
+        )
+        return asyncio.create_task(main.run(settings, sockets=[listening])), listening.getsockname()[1], home
+
+    async def serves(task, port, home):
+        for _ in range(500):
+            if task.done():
+                break
+            with contextlib.suppress(OSError):
+                if (home / "ca.pem").exists():
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    return
+            await asyncio.sleep(0.02)  # no event tells that a server listens
+        raise AssertionError("it does not serve")
+
+    first, port, home = program("first")
+    await serves(first, port, home)
+    second, *where = program("second")
+    with pytest.raises(store.Fenced, match="second"):
+        await asyncio.wait_for(first, 20)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+    await serves(second, *where)
+    second.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await second

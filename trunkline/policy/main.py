@@ -8,8 +8,9 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -34,7 +35,8 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
     `sockets` are listening sockets that the caller made; without them the settings' address is listened on.
     Raises:
         IntentError: the address cannot be listened on.
-        RemoteError: the store cannot be reached.
+        RemoteError: the store cannot be reached, or another manager has taken over (`Fenced`): what this one would answer
+            from then on grows old.
     """
     home = Path(settings.state_dir)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,7 +59,8 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
                 await manager.prepare()
                 # What is loaded mostly stays: without this every full collection walks all of it, 100 ms at 60,000 objects.
                 gc.freeze()
-                await _serve(manager, accounts, settings, listening)
+                serve = asyncio.create_task(_serve(manager, accounts, settings, listening))
+                await _until(serve, store.overtaken())
         finally:
             audit.close()
 
@@ -80,6 +83,25 @@ def tokens_of(issuer: Issuer) -> Tokens:
     """What believes an issuer's tokens."""
     source = keys.Source(issuer.keys, issuer.authority, issuer.keys_lifetime, time.monotonic)
     return Tokens(issuer, source, time.time)
+
+
+async def _until(serve: asyncio.Task[None], overtaken: Coroutine[Any, Any, documents.Fenced]) -> None:
+    """Wait until serving ends; end it when another manager has taken over.
+
+    Raises:
+        Fenced: one has.
+    """
+    fence = asyncio.create_task(overtaken)
+    try:
+        await asyncio.wait({serve, fence}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        serve.cancel()
+        fence.cancel()
+        await asyncio.wait({serve, fence})
+    if not fence.cancelled():
+        raise fence.result()
+    if not serve.cancelled():
+        serve.result()
 
 
 async def _serve(manager: Manager, accounts: Accounts, settings: Settings, listening: list[socket.socket]) -> None:

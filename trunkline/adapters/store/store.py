@@ -63,6 +63,7 @@ class Store:
         self._instance = uuid.uuid4().hex
         self._numbers = itertools.count(1)
         self._epoch: transaction.Epoch | None = None
+        self._moved = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -157,6 +158,16 @@ class Store:
             self._epoch = transaction.Epoch(self._memory.roles[self._role].uuid, number)
             return
 
+    async def overtaken(self) -> errors.Fenced:
+        """Wait, after `lead`, until another process has taken over the role; answers what every later commit would raise."""
+        while True:
+            self._moved.clear()
+            try:
+                self._check_fence()
+            except errors.Fenced as fence:
+                return fence
+            await self._moved.wait()
+
     async def compact(self) -> None:
         """Ask the server to rewrite its file without the history of changes.
 
@@ -228,6 +239,7 @@ class Store:
         if not self._memory.meta.commit.startswith(self._instance):
             self._pace.others_wrote()
         self._feeds.publish(claim_events)
+        self._moved.set()
 
     async def _ensure_meta(self, replica: ovsdb.Replica) -> None:
         """Make the one row of a new database; several stores may try at once."""
