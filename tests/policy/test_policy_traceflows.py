@@ -309,6 +309,22 @@ async def test_certificate_of_another_authority_is_nobodys(admin: Any, authority
     assert (await stranger.refused("GET", f"{AGENTS}/hv-1/tasks"))[0] == 403
 
 
+async def test_principal_identity_may_stand_for_a_hypervisor(admin: Any, tmp_path: Path) -> None:
+    certificate = Authority(tmp_path).own
+    body = {
+        "name": "agent-of-hv-1",
+        "node_id": "hv-1",
+        "certificate_pem": certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        "roles_for_paths": [{"path": "/hypervisors/hv-1", "roles": [{"role": "hypervisor"}]}],
+    }
+    made = await admin.call("POST", "/api/v1/trust-management/principal-identities/with-certificate", body)
+    assert made.status_code in (200, 201), made.text
+    agent = admin.with_certificate(certificate.public_bytes(serialization.Encoding.DER))
+
+    assert (await agent.call("GET", f"{AGENTS}/hv-1/tasks")).status_code == 200
+    assert (await agent.refused("GET", f"{AGENTS}/hv-2/tasks"))[0] == 403
+
+
 async def test_question_waits_for_news_and_news_is_the_whole_agenda(
     admin: Any, policy: Any, authority: Authority
 ) -> None:
