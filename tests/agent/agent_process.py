@@ -21,7 +21,7 @@ import msgspec
 
 from trunkline.adapters.netlink import outfit
 from trunkline.agent import main, spec, uplinks
-from trunkline.agent.attachments import PodRef, decided
+from trunkline.agent.attachments import Bound, PodRef, decided, of_living
 from trunkline.agent.settings import Settings
 from trunkline.intent import attachment
 
@@ -55,6 +55,21 @@ class FileAttachments:
         meta = {"uid": found["uid"], "annotations": {attachment.ANNOTATION: found["note"]}}
         return decided({"metadata": meta}, pod)
 
+    async def bound(self) -> AsyncIterator[list[Bound]]:
+        seen: dict[str, Bound] = {}
+        first = True
+        while True:
+            objects = {
+                key: found for key, found in self._objects().items() if not key.startswith("/")
+            }  # that is the node
+            now = {each.pod.uid: each for each in itertools.starmap(_bound, objects.items())}
+            gone = [Bound(seen[uid].pod, None) for uid in seen.keys() - now.keys()]
+            batch = [*gone, *(each for uid, each in now.items() if seen.get(uid) != each)]
+            if batch or first:
+                yield batch
+            seen, first = now, False
+            await asyncio.sleep(0.05)
+
     async def of_node(self) -> AsyncIterator[attachment.Attachment]:
         last = None
         while True:
@@ -69,6 +84,13 @@ class FileAttachments:
 
     def uids(self) -> frozenset[str]:
         return frozenset(found["uid"] for found in self._objects().values())
+
+
+def _bound(key: str, found: dict[str, str]) -> Bound:
+    namespace, _, name = key.partition("/")
+    meta = {"namespace": namespace, "name": name, "uid": found["uid"]}
+    note = {attachment.ANNOTATION: found["note"]}
+    return Bound(PodRef(**meta), of_living({"metadata": {**meta, "annotations": note}}))
 
 
 def die_at_line(number: int) -> None:

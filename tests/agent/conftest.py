@@ -218,6 +218,7 @@ class Node:
         self.directory.mkdir()
         self.daemons = Daemons(self.directory)
         self.namespace = site.namespace(name)
+        site.namespaces.append(f"{site.prefix}-{name}-waiting")  # the agent makes it
         self.settings = settings
         self.attachments: dict[str, Any] = {}
         site.cable(self.namespace, "eth0")
@@ -266,7 +267,9 @@ class Node:
         self, name: str, *arguments: str | Path, program: bool = True, env: dict[str, str] | None = None
     ) -> None:
         command = (name, *arguments) if program else arguments
-        self.daemons.start(name, "ip", "netns", "exec", self.namespace, *command, env=self.environment | (env or {}))
+        # Not `ip netns exec`: that makes a mount namespace, too, and what the agent mounts must outlive it.
+        enter = ("nsenter", f"--net=/run/netns/{self.namespace}", "--")
+        self.daemons.start(name, *enter, *command, env=self.environment | (env or {}))
 
     # What one asks of it
 
@@ -280,6 +283,7 @@ class Node:
             "ovn_remote": f"unix:{self.site.directory}/sb.sock", "encap_ip": self.address,
             "cni_socket": str(self.directory / "cni.sock"), "cni_bin_dir": str(self.directory / "bin"),
             "cni_conf_dir": str(self.conf_dir), "state_dir": str(self.directory / "state"),
+            "waiting_namespace": f"/run/netns/{self.site.prefix}-{self.name}-waiting",
             "uplinks": [{"interface": "eth1", "physical_network": "trunk"}], "attach_timeout": 4.0,
         } | self.settings  # fmt: skip
 

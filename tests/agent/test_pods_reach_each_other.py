@@ -76,6 +76,6 @@ def test_an_add_says_where_its_time_went(site: Any) -> None:
     assert node.cni("ADD", "a", netns=site.pod("a"))[0] == 0
     line = next(line for line in (node.directory / "agent.log").read_text().splitlines() if "command=ADD" in line)
     phases = dict(re.findall(r"(\w+)_ms=([\d.]+)", line))
-    assert set(phases) == {"attachment", "veth", "namespace", "ovs", "ovn", "total"}
+    assert set(phases) == {"attachment", "berth", "namespace", "ovs", "ovn", "total"}
     assert float(phases["total"]) >= float(phases["ovn"])
     assert json.dumps(phases)

@@ -6,7 +6,7 @@ answer that is there already costs nothing and one that is not is waited for wit
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -40,6 +40,13 @@ class PodRef(msgspec.Struct, frozen=True):
         return f"{self.namespace}/{self.name}"
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """A pod as far as its port can be made: `attachment` is None before it is decided and once the pod has ended."""
+
+    pod: PodRef
+    attachment: attachment.Attachment | None
+
+
 class AttachmentSource(Protocol):
     """Knows the pods of this node."""
 
@@ -55,6 +62,9 @@ class AttachmentSource(Protocol):
 
     def uids(self) -> frozenset[str]:
         """The UIDs of the pods that are on this node; nothing that may be acted on before `synced`."""
+
+    def bound(self) -> AsyncIterator[list[Bound]]:
+        """The pods of this node, all in the first batch (perhaps none), afterwards those that change."""
 
     def of_node(self) -> AsyncIterator[attachment.Attachment]:
         """The node's own attachment, as it is and whenever it changes."""
@@ -83,11 +93,38 @@ class KubeAttachments:
     def uids(self) -> frozenset[str]:
         return frozenset(obj["metadata"]["uid"] for obj in self._pods.objects.values())
 
+    async def bound(self) -> AsyncIterator[list[Bound]]:
+        async for changes in self._pods.subscribe():
+            yield [each for _key, old, new in changes for each in _bound(old, new)]
+
     async def of_node(self) -> AsyncIterator[attachment.Attachment]:
         async for changes in self._nodes.subscribe():
             for _key, _old, node in changes:
                 if (found := _of_node(node)) is not None:
                     yield found
+
+
+def _bound(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Iterator[Bound]:
+    if old and (new is None or old["metadata"]["uid"] != new["metadata"]["uid"]):
+        yield Bound(_ref(old), None)
+    if new:
+        yield Bound(_ref(new), of_living(new))
+
+
+def _ref(obj: Mapping[str, Any]) -> PodRef:
+    meta = obj["metadata"]
+    return PodRef(meta["namespace"], meta["name"], meta["uid"])
+
+
+def of_living(obj: Mapping[str, Any]) -> attachment.Attachment | None:
+    """What a pod that is to run can be attached with; None while there is nothing, and for a pod that is on its way out."""
+    if "deletionTimestamp" in obj["metadata"] or obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+        return None
+    try:
+        found = decided(obj, _ref(obj))
+    except spec.Failure:
+        return None  # whoever asks for this pod is told
+    return None if found is None or found.problem else found
 
 
 def _of_node(node: Mapping[str, Any] | None) -> attachment.Attachment | None:

@@ -22,29 +22,40 @@ CABLES = "trkp"
 
 
 class PodLabels(msgspec.Struct, frozen=True, kw_only=True):
-    """Which pod an interface belongs to; `network` is the name in the runtime's configuration list."""
+    """Which pod an interface belongs to, and once a container has it, which container.
 
-    key: spec.AttachmentKey
-    network: str
-    namespace: str
+    `network` is the name in the runtime's configuration list.
+    """
+
     pod: str
     uid: str
-    port: str = ""
-    mac: str = ""
+    port: str
+    mac: str
+    key: spec.AttachmentKey = spec.AttachmentKey("", "")
+    network: str = ""
+    namespace: str = ""
+
+    @property
+    def taken(self) -> bool:
+        """Whether a container has the interface."""
+        return bool(self.key.container)
 
     def external_ids(self) -> dict[str, str]:
         """As they are written."""
-        return {
+        pod = {
             **POD,
             "iface-id": self.port,
             "attached-mac": self.mac,
             "trunkline-source": f"Pod {self.pod}",
             "trunkline-uid": self.uid,
+        }
+        container = {
             "trunkline-container": self.key.container,
             "trunkline-ifname": self.key.interface,
             "trunkline-netns": self.namespace,
             "trunkline-network": self.network,
         }
+        return {**pod, **container} if self.taken else pod
 
 
 def read(interface: rows.Interface) -> PodLabels:
@@ -66,9 +77,9 @@ def of_key(key: spec.AttachmentKey) -> dict[str, str]:
     return {**POD, "trunkline-container": key.container, "trunkline-ifname": key.interface}
 
 
-def host_name(key: spec.AttachmentKey) -> str:
-    """The host end of a pod's cable: follows from the key, so that it is found again without any record."""
-    return f"{CABLES}{ids.short_hash(f'{key.container}/{key.interface}', 11)}"
+def host_name(uid: str) -> str:
+    """The host end of a pod's cable; follows from the Pod, which is all there is when it is made."""
+    return f"{CABLES}{ids.short_hash(f'pod/{uid}', 11)}"
 
 
 def host_mac(name: str) -> str:

@@ -14,14 +14,16 @@ import structlog
 from trunkline.adapters.kube import resources
 from trunkline.adapters.kube.client import Kube
 from trunkline.adapters.kube.informer import Informer
-from trunkline.adapters.netlink import datapath, seclusion
+from trunkline.adapters.netlink import datapath, namespace, seclusion
 from trunkline.adapters.ovs import switch
 from trunkline.adapters.ovs.switch import Switch
 from trunkline.agent import errands, install, keeper, tallying
 from trunkline.agent.attachments import AttachmentSource, KubeAttachments
+from trunkline.agent.berths import Berths
 from trunkline.agent.guard import Guard
 from trunkline.agent.keeper import Keeper
 from trunkline.agent.ports import Ports
+from trunkline.agent.preparer import Preparer
 from trunkline.agent.server import Server
 from trunkline.agent.settings import Settings
 
@@ -84,14 +86,16 @@ class Agent:
         self._settings = settings
         self._keeper = kept
         self._source = source
-        self._ports = Ports(
+        berths = Berths(
             node_switch,
-            source,
             bridge=settings.integration_bridge,
+            waiting=settings.waiting_namespace,
             checksum_offload=kind != "netdev",
-            timeout=settings.attach_timeout,
-            not_ready=lambda: kept.not_ready,
         )
+        self._ports = Ports(
+            node_switch, source, berths, timeout=settings.attach_timeout, not_ready=lambda: kept.not_ready
+        )
+        self._preparer = Preparer(source, berths)
 
     async def run(self) -> None:
         """Bring the node up, let runtimes in, keep the node in shape; until cancelled."""
@@ -99,10 +103,11 @@ class Agent:
         install.install_program(Path(self._settings.cni_bin_dir))
         with self._keeper.watch():
             await self._keeper.bring_up()
+            await namespace.keep(self._settings.waiting_namespace)
             await server.start()
             install.write_configuration(Path(self._settings.cni_conf_dir), self._settings.cni_socket)
             _log.info("ready", node=self._settings.node)
-            async with _background(self._follow_node(), self._ports.collect_orphans()):
+            async with _background(self._follow_node(), self._preparer.run()):
                 await self._keeper.keep()
 
     async def _follow_node(self) -> None:

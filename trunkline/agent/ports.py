@@ -8,16 +8,16 @@ there is and is content when there is nothing.
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
+from trunkline.adapters import ovsdb
 from trunkline.adapters.netlink import namespace, pod
-from trunkline.adapters.ovs.switch import INSTALLED, PortSpec, Switch
+from trunkline.adapters.ovs.switch import INSTALLED, Switch
 from trunkline.agent import labels, spec
 from trunkline.agent.attachments import AttachmentSource, PodRef
+from trunkline.agent.berths import Berths
 from trunkline.agent.phases import Phases
 from trunkline.intent.attachment import Attachment
 from trunkline.kit import problems
@@ -40,17 +40,15 @@ class Ports:
         self,
         switch: Switch,
         source: AttachmentSource,
+        berths: Berths,
         *,
-        bridge: str,
-        checksum_offload: bool,
         timeout: float,
         not_ready: Callable[[], str],
     ) -> None:
         """`timeout` in seconds bounds one ADD; `not_ready` says why pods cannot be attached now ("" when they can)."""
         self._switch = switch
         self._source = source
-        self._bridge = bridge
-        self._checksum_offload = checksum_offload
+        self._berths = berths
         self._timeout = timeout
         self._not_ready = not_ready
 
@@ -62,7 +60,8 @@ class Ports:
         """
         match request.command:
             case "ADD":
-                return await self._add(request, phases)
+                with self._berths.expect(_pod_of(request).key):
+                    return await self._add(request, phases)
             case "DEL":
                 await self._remove(request.key)
             case "CHECK":
@@ -74,16 +73,6 @@ class Ports:
                     raise spec.Failure(spec.NOT_AVAILABLE, f"Trunkline is not ready on this node: {reason}")
         return b""
 
-    async def collect_orphans(self) -> None:
-        """Remove ports whose Pod and whose namespace are both gone: a DEL that never came."""
-        await self._source.synced()
-        known = self._source.uids()
-        for interface in self._switch.interfaces(labels.POD):
-            found = labels.read(interface)
-            if found.uid not in known and not Path(found.namespace).exists():
-                _log.info("removing an orphaned port", pod=found.pod, interface=interface.name)
-                await self._remove(found.key)
-
     # ADD
 
     async def _add(self, request: spec.Request, phases: Phases) -> bytes:
@@ -92,7 +81,7 @@ class Ports:
         with phases.measure("attachment"):
             attachment = await self._source.wait(_pod_of(request), self._timeout)
         cable = self._cable(request, attachment)
-        known = labels.PodLabels(
+        wanted = labels.PodLabels(
             key=request.key,
             network=request.config.name,
             namespace=request.namespace,
@@ -101,22 +90,32 @@ class Ports:
             port=attachment.port,
             mac=attachment.mac,
         )
-        if not await self._stands(cable, known):
-            await self._clear_the_way(known)
-            try:
-                await self._make(cable, known, deadline, phases)
-            except BaseException:
-                await asyncio.shield(self._remove(request.key))
-                raise
-        return spec.result(request, attachment, cable.host_name, cable.host_mac)
+        async with self._berths.hold(cable.pair.host_name):
+            if not await self._stands(cable, wanted):
+                await self._attach(cable, wanted, deadline, phases)
+        return spec.result(request, attachment, cable.pair.host_name, cable.pair.host_mac)
 
-    async def _make(self, cable: pod.Cable, known: labels.PodLabels, deadline: float, phases: Phases) -> None:
-        with phases.measure("veth"):
-            await self._plug(cable)
-        # OVN can bind the port while the pod's namespace is being set up.
+    async def _attach(self, cable: pod.Cable, wanted: labels.PodLabels, deadline: float, phases: Phases) -> None:
+        try:
+            with phases.measure("berth"):
+                if not await self._berths.is_free(cable.pair, wanted):
+                    await self._clear_the_way(cable, wanted)
+                    await self._berths.lay(cable.pair)
+            await self._occupy(cable, wanted, deadline, phases)
+        except BaseException as error:
+            await asyncio.shield(self._berths.remove([cable.pair.host_name]))
+            if isinstance(error, OSError):
+                raise spec.Failure(spec.IO_FAILURE, f"the pod's cable cannot be made: {error.strerror}") from error
+            raise
+
+    async def _occupy(self, cable: pod.Cable, wanted: labels.PodLabels, deadline: float, phases: Phases) -> None:
+        # Whose the port is must be known before the pod has anything that somebody would have to take away again.
+        with phases.measure("ovs"):
+            interface = await self._register(cable.pair, wanted)
+        # OVN can bind the port, if that is not done yet, while the pod's namespace is being set up.
         tasks = [
-            asyncio.create_task(self._dress(cable, phases)),
-            asyncio.create_task(self._join(cable, known, deadline, phases)),
+            asyncio.create_task(self._connect(cable, phases)),
+            asyncio.create_task(self._await_flows(interface, wanted, deadline, phases)),
         ]
         try:
             await asyncio.gather(*tasks)
@@ -125,95 +124,76 @@ class Ports:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _join(self, cable: pod.Cable, known: labels.PodLabels, deadline: float, phases: Phases) -> None:
+    async def _register(self, pair: pod.Pair, wanted: labels.PodLabels) -> ovsdb.RowUuid:
         try:
-            with phases.measure("ovs"):
-                port = PortSpec(name=cable.host_name, external_ids=known.external_ids())
-                interface = await self._switch.ensure_port(self._bridge, port)
-            with phases.measure("ovn"):
-                await self._switch.installed(interface, deadline - asyncio.get_running_loop().time())
-        except TimeoutError:
-            raise spec.Failure.of(spec.TRY_AGAIN_LATER, _not_installed(known, self._timeout)) from None
+            return await self._berths.register(pair, wanted)
         except problems.RemoteError as error:
             raise spec.Failure(spec.TRY_AGAIN_LATER, str(error)) from error
 
-    async def _plug(self, cable: pod.Cable) -> None:
+    async def _await_flows(
+        self, interface: ovsdb.RowUuid, wanted: labels.PodLabels, deadline: float, phases: Phases
+    ) -> None:
         try:
-            await pod.plug(cable)
-        except OSError as error:
-            if error.errno != errno.EEXIST:
-                raise spec.Failure.of(spec.UNKNOWN_CONTAINER, _no_namespace(cable.namespace, error)) from error
-            # Which of the two names is taken?  The near one is ours by construction: a cable whose port never came to be.
-            if not await pod.remove(cable.host_name) or await pod.is_taken(cable.namespace, cable.name):
-                raise spec.Failure.of(spec.INVALID_ENVIRONMENT, _name_taken(cable)) from error
-            await pod.plug(cable)
+            with phases.measure("ovn"):
+                await self._switch.installed(interface, deadline - asyncio.get_running_loop().time())
+        except TimeoutError:
+            raise spec.Failure.of(spec.TRY_AGAIN_LATER, _not_installed(wanted, self._timeout)) from None
+        except problems.RemoteError as error:
+            raise spec.Failure(spec.TRY_AGAIN_LATER, str(error)) from error
 
-    async def _dress(self, cable: pod.Cable, phases: Phases) -> None:
+    async def _connect(self, cable: pod.Cable, phases: Phases) -> None:
         with phases.measure("namespace"):
             try:
-                await pod.dress(cable)
-            except OSError as error:
-                raise spec.Failure(
-                    spec.IO_FAILURE, f"the pod's interface cannot be set up: {error.strerror}"
-                ) from error
+                await pod.connect(cable)
+            except FileExistsError as error:
+                raise spec.Failure.of(spec.INVALID_ENVIRONMENT, _name_taken(cable)) from error
 
-    async def _stands(self, cable: pod.Cable, known: labels.PodLabels) -> bool:
+    async def _stands(self, cable: pod.Cable, wanted: labels.PodLabels) -> bool:
         """Whether an earlier ADD has done it all."""
-        present = self._switch.interface(cable.host_name)
-        if present is None or not known.external_ids().items() <= present.external_ids.items():
+        present = self._switch.interface(cable.pair.host_name)
+        if present is None or not wanted.external_ids().items() <= present.external_ids.items():
             return False
         return present.external_ids.get(INSTALLED) == "true" and not await pod.differences(cable)
 
-    async def _clear_the_way(self, known: labels.PodLabels) -> None:
+    async def _clear_the_way(self, cable: pod.Cable, wanted: labels.PodLabels) -> None:
         """Remove what is in the way: a half-made port of this container, and the same pod's port in a former sandbox.
 
         Two interfaces with one `iface-id` would fight for the port; the one being added is the one that counts.
         """
-        rivals = self._switch.interfaces(labels.of_key(known.key))
-        rivals += [row for row in self._switch.interfaces({**labels.POD, "iface-id": known.port}) if row not in rivals]
-        for interface in rivals:
-            await self._remove(labels.read(interface).key)
+        rivals = self._switch.interfaces(labels.of_key(wanted.key))
+        rivals += self._switch.interfaces({**labels.POD, "iface-id": wanted.port})
+        await self._berths.remove({cable.pair.host_name, *(row.name for row in rivals)})
 
     def _cable(self, request: spec.Request, attachment: Attachment) -> pod.Cable:
-        host_name = labels.host_name(request.key)
         return pod.Cable(
-            host_name=host_name,
-            host_mac=labels.host_mac(host_name),
+            pair=self._berths.pair(attachment),
             namespace=request.namespace,
             name=request.key.interface,
-            mac=attachment.mac,
-            mtu=attachment.mtu,
             addresses=attachment.addresses,
             routes=spec.routes_of(attachment),
-            checksum_offload=self._checksum_offload,
-        )
-
-    def _cable_added(self, request: spec.Request, expected: spec.Expected) -> pod.Cable:
-        host_name = labels.host_name(request.key)
-        return pod.Cable(
-            host_name=host_name,
-            host_mac=labels.host_mac(host_name),
-            namespace=request.namespace,
-            name=request.key.interface,
-            mac=expected.mac,
-            mtu=expected.mtu or 0,
-            addresses=expected.addresses,
-            routes=expected.routes,
         )
 
     # DEL, CHECK, GC
 
     async def _remove(self, key: spec.AttachmentKey) -> None:
-        interfaces = self._switch.interfaces(labels.of_key(key))
-        await asyncio.gather(self._switch.remove_ports(interfaces), pod.remove(labels.host_name(key)))
+        found = self._names(key)
+        for name in found:
+            async with self._berths.hold(name):
+                if name in self._names(key):  # meanwhile the pod's next sandbox may have taken it over
+                    await self._berths.remove([name])
+        if not found:
+            await self._berths.remove_portless()
+
+    def _names(self, key: spec.AttachmentKey) -> list[str]:
+        return [row.name for row in self._switch.interfaces(labels.of_key(key))]
 
     async def _check(self, request: spec.Request) -> None:
         _check_namespace(request.namespace)
-        cable = self._cable_added(request, spec.expected(request))
-        found = [row for row in self._switch.interfaces(labels.of_key(request.key)) if row.name == cable.host_name]
+        added = spec.expected(request)
+        found = self._switch.interfaces(labels.of_key(request.key))
         if not found:
             raise spec.Failure.of(spec.NOT_AS_ADDED, _not_as_added(request, ["its port is not in Open vSwitch"]))
-        wrong = await pod.differences(cable)
+        wrong = await pod.differences(_cable_added(request, added, found[0].name))
         try:
             await self._switch.installed(found[0].uuid, _CHECK_SECONDS)
         except TimeoutError:
@@ -232,6 +212,17 @@ class Ports:
             if key not in valid:
                 _log.info("removing a port that the runtime does not know", container=key.container)
                 await self._remove(key)
+
+
+def _cable_added(request: spec.Request, added: spec.Expected, host_name: str) -> pod.Cable:
+    mac, mtu = added.mac, added.mtu or 0
+    return pod.Cable(
+        pair=pod.Pair(host_name=host_name, host_mac=labels.host_mac(host_name), waiting="", mac=mac, mtu=mtu),
+        namespace=request.namespace,
+        name=request.key.interface,
+        addresses=added.addresses,
+        routes=added.routes,
+    )
 
 
 def _pod_of(request: spec.Request) -> PodRef:
@@ -268,12 +259,12 @@ def _name_taken(cable: pod.Cable) -> problems.Problem:
     )
 
 
-def _not_installed(known: labels.PodLabels, timeout: float) -> problems.Problem:
+def _not_installed(wanted: labels.PodLabels, timeout: float) -> problems.Problem:
     return problems.Problem(
         code=NOT_INSTALLED,
-        object=f"Pod {known.pod}",
+        object=f"Pod {wanted.pod}",
         field="port",
-        found=f"{known.port} without flows after {timeout:g} s",
+        found=f"{wanted.port} without flows after {timeout:g} s",
         hint="see whether ovn-controller runs and the controller has written the port",
     )
 

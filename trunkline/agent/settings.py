@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     In the role "hypervisor" there is no Kubernetes, and nobody is served: the agent keeps the machine's Open vSwitch as OVN
     needs it, and that is all.
     `node` is the Kubernetes Node's name and the OVN chassis name.  `attach_timeout` is in seconds and bounds one CNI ADD.
+    `waiting_namespace` is where the far ends of pods' cables lie; of each agent its own, as soon as two share a machine.
     `tallies` is the OVSDB remote of the database in which the policy manager reads what passed each port (empty: none).
     `manager` is who traces packets through a hypervisor (none: nobody does).
     `metrics` is an address to serve metrics on ("127.0.0.1:9479"; empty: none).
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cni_bin_dir: str = "/opt/cni/bin"
     cni_conf_dir: str = "/etc/cni/net.d"
     state_dir: str = "/var/lib/trunkline"
+    waiting_namespace: str = "/run/netns/trunkline-waiting"
     attach_timeout: float = 20.0
     metrics: str = ""
     tallies: str = ""

@@ -11,7 +11,7 @@ from trunkline.agent import settings as agent_settings
 from trunkline.controller import settings as controller_settings
 from trunkline.controller.segments.settings import PolicyApi
 from trunkline.dialects.kubernetes import overlay
-from trunkline.lab import central, credentials, daemons, processes, topology
+from trunkline.lab import central, credentials, daemons, namespaces, processes, topology
 from trunkline.lab.fabric import access, manager
 from trunkline.lab.pki import Authority, Pair
 from trunkline.lab.processes import Unit
@@ -126,6 +126,7 @@ async def start_agent(lab: Lab, drawn: Topology, authority: Authority, name: str
         cni_bin_dir=f"{home}/cni/bin",
         cni_conf_dir=f"{home}/cni/net.d",
         state_dir=f"{home}/agent",
+        waiting_namespace=str(namespaces.path(f"{lab.pod_prefix}-{name}-waiting")),
     )
     await processes.ensure(lab, daemons.program(lab, name, "agent", config, "agent"))
 

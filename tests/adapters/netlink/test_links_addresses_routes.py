@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import json
 import secrets
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from trunkline.adapters.netlink import addresses, host, links, namespace, outfit, pod, routes
@@ -51,68 +55,132 @@ def space() -> Iterator[Space]:
         subprocess.run(["ip", "netns", "del", made.name], check=True)
 
 
-def cable(space: Space, **more: Any) -> pod.Cable:
-    values: dict[str, Any] = {
-        "host_name": f"h{space.name}",
-        "host_mac": "02:00:00:00:00:01",
-        "namespace": space.path,
-        "name": "eth0",
-        "mac": "0a:58:0a:01:00:02",
-        "mtu": 1400,
-        "addresses": (ipaddress.ip_interface("10.1.0.2/24"), ipaddress.ip_interface("fd01::2/64")),
-        "routes": (
+@pytest.fixture
+def waiting() -> Iterator[str]:
+    """Where the far ends of cables lie."""
+    name = f"tk{secrets.token_hex(3)}-waiting"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        yield f"/run/netns/{name}"
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+@pytest.fixture
+async def cable(space: Space, waiting: str) -> AsyncIterator[pod.Cable]:
+    """A cable whose pair lies there and waits for its pod."""
+    made = pod.Cable(
+        pair=pod.Pair(
+            host_name=f"h{space.name}",
+            host_mac="02:00:00:00:00:01",
+            waiting=waiting,
+            mac="0a:58:0a:01:00:02",
+            mtu=1400,
+            checksum_offload=False,
+        ),
+        namespace=space.path,
+        name="eth0",
+        addresses=(ipaddress.ip_interface("10.1.0.2/24"), ipaddress.ip_interface("fd01::2/64")),
+        routes=(
             (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_address("10.1.0.1")),
             (ipaddress.ip_network("10.9.0.0/16"), None),
             (ipaddress.ip_network("::/0"), ipaddress.ip_address("fd01::1")),
         ),
-        "checksum_offload": False,
-    }
-    return pod.Cable(**{**values, **more})
-
-
-async def test_a_cable_is_as_asked_and_goes_as_often_as_one_likes(space: Space) -> None:
-    wanted = cable(space)
-    await pod.plug(wanted)
+    )
+    await pod.lay(made.pair)
     try:
-        await pod.dress(wanted)
-        assert await pod.differences(wanted) == []
-        (link,) = space.ip("addr", "show", "dev", "eth0")
-        assert (link["address"], link["mtu"], link["operstate"]) == (wanted.mac, 1400, "UP")
-        assert {(a["local"], a["prefixlen"]) for a in link["addr_info"]} > {("10.1.0.2", 24), ("fd01::2", 64)}
-        assert not [a for a in link["addr_info"] if a.get("tentative") and a["scope"] == "global"]
-        assert [(r["dst"], r.get("gateway")) for r in space.ip("route") if r.get("protocol") != "kernel"] == [
-            ("default", "10.1.0.1"),
-            ("10.9.0.0/16", None),
-        ]
-        assert await pod.is_taken(space.path, "eth0")
-        with pytest.raises(FileExistsError):
-            await pod.plug(wanted)
+        yield made
     finally:
-        assert await pod.remove(wanted.host_name)
-    assert not await pod.remove(wanted.host_name)
-    assert not await pod.is_taken(space.path, "eth0")
-    assert "interface eth0 is missing" in await pod.differences(wanted)
+        await pod.remove(made.pair.host_name)
 
 
-async def test_checksums_are_computed_before_frames_leave(space: Space) -> None:
-    wanted = cable(space)
-    await pod.plug(wanted)
+async def test_a_cable_is_as_asked_and_goes_as_often_as_one_likes(space: Space, cable: pod.Cable) -> None:
+    assert await pod.waits(cable.pair)
+    assert await pod.waiting_names(cable.pair.waiting) == [cable.pair.host_name]
+    with pytest.raises(FileExistsError):
+        await pod.lay(cable.pair)
+    await pod.connect(cable)
+    assert await pod.differences(cable) == []
+    (link,) = space.ip("addr", "show", "dev", "eth0")
+    assert (link["address"], link["mtu"]) == (cable.pair.mac, 1400)
+    assert {(a["local"], a["prefixlen"]) for a in link["addr_info"]} > {("10.1.0.2", 24), ("fd01::2", 64)}
+    assert not [a for a in link["addr_info"] if a.get("tentative") and a["scope"] == "global"]
+    assert [(r["dst"], r.get("gateway")) for r in space.ip("route") if r.get("protocol") != "kernel"] == [
+        ("default", "10.1.0.1"),
+        ("10.9.0.0/16", None),
+    ]
+    assert await pod.remove(cable.pair.host_name)
+    assert not await pod.remove(cable.pair.host_name)
+    assert not await pod.waits(cable.pair)
+    assert await pod.waiting_names(cable.pair.waiting) == []
+    assert "interface eth0 is missing" in await pod.differences(cable)
+
+
+async def test_a_name_that_the_pod_has_given_away_is_refused_and_a_pair_serves_one_pod(
+    space: Space, cable: pod.Cable
+) -> None:
+    with pytest.raises(FileExistsError):
+        await pod.connect(msgspec.structs.replace(cable, name="va"))
+    await pod.connect(cable)
+    with pytest.raises(OSError, match="Invalid argument"):
+        await pod.connect(msgspec.structs.replace(cable, name="eth1"))
+
+
+async def test_a_pair_outlives_the_pod_that_had_it_and_is_not_of_another_mac_or_mtu(
+    space: Space, cable: pod.Cable
+) -> None:
+    await pod.connect(cable)
+    space.ip("link", "del", "eth0")
+    assert await pod.waits(cable.pair)
+    assert not await pod.waits(msgspec.structs.replace(cable.pair, mtu=1500))
+    assert not await pod.waits(msgspec.structs.replace(cable.pair, mac="0a:58:0a:01:00:03"))
+
+
+async def test_checksums_are_computed_before_frames_leave(space: Space, cable: pod.Cable) -> None:
+    await pod.connect(cable)
+    for end in (cable.pair.waiting, "/proc/self/ns/net"):
+        seen = namespace.run_inside(end, lambda: _features(cable.pair.host_name))
+        assert "tx-checksumming: off" in seen
+        assert "tx-tcp-segmentation: off" in seen
+
+
+def _features(name: str) -> str:
+    return subprocess.run(["ethtool", "-k", name], check=True, capture_output=True, text=True, timeout=10).stdout
+
+
+async def test_redirects_are_not_accepted(space: Space, cable: pod.Cable) -> None:
+    await pod.connect(cable)
+    for scope in ("all", "eth0"):
+        assert space.run("sysctl", "-n", f"net.ipv4.conf.{scope}.accept_redirects").strip() == "0"
+
+
+def test_a_kept_namespace_is_silent_stays_and_is_kept_once() -> None:
+    path = Path(f"/run/netns/tk{secrets.token_hex(3)}-kept")
     try:
-        await pod.dress(wanted)
-        assert "tx-checksumming: off" in space.run("ethtool", "-k", "eth0")
+        asyncio.run(namespace.keep(str(path)))
+        first = path.stat().st_ino
+        asyncio.run(namespace.keep(str(path)))
+        assert path.stat().st_ino == first
+        links_there = subprocess.run(
+            ["ip", "-n", path.name, "-j", "link"], check=True, capture_output=True, text=True, timeout=10
+        ).stdout
+        assert [(link["ifname"], "UP" in link["flags"]) for link in json.loads(links_there)] == [("lo", False)]
+        read = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").read_text
+        assert namespace.run_inside(str(path), read).strip() == "1"
     finally:
-        await pod.remove(wanted.host_name)
+        subprocess.run(["ip", "netns", "del", path.name], check=True)
 
 
-async def test_redirects_are_not_accepted(space: Space) -> None:
-    wanted = cable(space)
-    await pod.plug(wanted)
-    try:
-        await pod.dress(wanted)
-        for scope in ("all", "eth0"):
-            assert space.run("sysctl", "-n", f"net.ipv4.conf.{scope}.accept_redirects").strip() == "0"
-    finally:
-        await pod.remove(wanted.host_name)
+def test_a_namespace_is_not_kept_where_it_would_not_outlive_its_keeper() -> None:
+    name = f"tk{secrets.token_hex(3)}-kept"
+    program = (
+        "import asyncio; from trunkline.adapters.netlink import namespace\n"
+        f"asyncio.run(namespace.keep('/run/netns/{name}'))"
+    )
+    command = ["unshare", "--mount", "--propagation", "slave", sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert "TRK-0515" in done.stderr
+    assert not Path("/run/netns", name).exists()
 
 
 async def test_work_inside_leaves_the_caller_where_it_was(space: Space) -> None:

@@ -1,4 +1,4 @@
-"""Network interfaces: make a pair, look one up, change it, remove it.
+"""Network interfaces: make a pair, put one on top of another, look one up, change it, remove it.
 
 Source: linux/if_link.h, linux/veth.h.
 """
@@ -17,9 +17,11 @@ from trunkline.adapters.netlink.connection import Connection
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 IFF_UP = 0x1
 
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 4, 18, 28
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 4, 5, 18, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _VETH_INFO_PEER = 1
+_IFLA_MACVLAN_MODE, _IFLA_MACVLAN_FLAGS = 1, 2
+_MACVLAN_MODE_PASSTHRU, _MACVLAN_FLAG_NOPROMISC = 8, 1
 
 _INFO = struct.Struct("=BxHiII")
 """struct ifinfomsg: family, device type, index, flags, mask of the flags that change."""
@@ -37,7 +39,7 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """The far end of a veth pair: born inside the namespace open as `namespace_fd`, under its final name."""
+    """The far end of a veth pair: born inside the namespace open as `namespace_fd`."""
 
     name: str
     mac: str
@@ -67,6 +69,29 @@ def create_veth(kernel: Connection, name: str, mac: str, peer: Peer, mtu: int) -
             message.text(_IFLA_INFO_KIND, "veth"),
             message.nested(_IFLA_INFO_DATA, message.attribute(_VETH_INFO_PEER, far)),
         )
+    )
+    kernel.request(RTM_NEWLINK, message.NLM_F_CREATE | message.NLM_F_EXCL, body)
+
+
+def create_passthrough(kernel: Connection, lower: int, name: str, namespace_fd: int) -> None:
+    """Make the one interface through which everything of interface `lower` passes.
+
+    It is born down, in the namespace open as `namespace_fd`, under its final name, with the MAC and MTU of `lower`.
+    `lower` must be one that receives everything anyway, as the end of a pair does: it is not told to, which would be one
+    more event for all who watch interfaces.
+
+    Raises:
+        OSError: EEXIST when the name is taken there; EINVAL when `lower` has such an interface already.
+    """
+    how = message.number(_IFLA_MACVLAN_MODE, _MACVLAN_MODE_PASSTHRU) + message.attribute(
+        _IFLA_MACVLAN_FLAGS, struct.pack("=H", _MACVLAN_FLAG_NOPROMISC)
+    )
+    body = (
+        _INFO.pack(0, 0, 0, 0, 0)
+        + message.text(_IFLA_IFNAME, name)
+        + message.number(_IFLA_LINK, lower)
+        + message.number(_IFLA_NET_NS_FD, namespace_fd)
+        + message.nested(_IFLA_LINKINFO, message.text(_IFLA_INFO_KIND, "macvlan"), message.nested(_IFLA_INFO_DATA, how))
     )
     kernel.request(RTM_NEWLINK, message.NLM_F_CREATE | message.NLM_F_EXCL, body)
 

@@ -1,6 +1,17 @@
-"""A pod's cable: a veth pair whose far end lies in the pod's namespace, dressed with addresses and routes.
+"""A pod's cable: a veth pair, and on its far end, when the pod takes it, the pod's own interface.
 
-`plug` and `dress` start from nothing; `differences` says what is not as it should be; `remove` may be called at any
+    node                     waiting namespace         pod
+    host_name ── veth ── host_name (the far end) ── macvlan ── eth0
+
+The pair can be made before the pod has a namespace, and the pod's interface is then born in its place.  Why not move the
+far end itself: the kernel holds its lock over all interfaces for a grace period (`rcu_barrier`), some 15 ms, for each
+interface that changes namespace; a passthrough macvlan costs a fifth of one.
+
+The far end lies in a namespace of its own, where no interface has an address or makes itself one, and where nobody
+listens: nothing on the node can speak as the pod by accident, or hear what is meant for it.  It is up from the start,
+because a link that came up this moment loses packets for some milliseconds.
+
+`lay` and `connect` start from nothing; `waits` and `differences` say how things are; `remove` may be called at any
 time, as often as one likes.
 """
 
@@ -17,39 +28,52 @@ from trunkline.adapters.netlink.connection import Connection
 from trunkline.kit.addresses import IPAddress, IPInterface, IPNetwork
 
 
-class Cable(msgspec.Struct, frozen=True, kw_only=True):
-    """What one pod's interface should be.
-
-    A route without a next hop goes straight out of the interface.  An `mtu` of 0 means any, where cables are compared.
-    """
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a cable that no pod is needed for; both ends have one name.  `waiting` is a namespace's path."""
 
     host_name: str
     host_mac: str
-    namespace: str
-    name: str
+    waiting: str
     mac: str
     mtu: int
-    addresses: tuple[IPInterface, ...]
-    routes: tuple[tuple[IPNetwork, IPAddress | None], ...] = ()
     checksum_offload: bool = True
 
 
-async def plug(cable: Cable) -> None:
-    """Make the pair: the near end here and up, the far end in the pod's namespace, not yet dressed.
+class Cable(msgspec.Struct, frozen=True, kw_only=True):
+    """What one pod's interface should be.
+
+    A route without a next hop goes straight out of the interface.  A pair's `mtu` of 0 means any, where cables are
+    compared.
+    """
+
+    pair: Pair
+    namespace: str
+    name: str
+    addresses: tuple[IPInterface, ...]
+    routes: tuple[tuple[IPNetwork, IPAddress | None], ...] = ()
+
+
+async def lay(pair: Pair) -> None:
+    """Make the pair, with the far end waiting.
 
     Raises:
-        OSError: no such namespace, or EEXIST when either name is taken.
+        OSError: the kernel refused; EEXIST when the name is taken.
     """
-    await asyncio.to_thread(_plug, cable)
+    await namespace.apart(lambda: _lay(pair))
 
 
-async def dress(cable: Cable) -> None:
-    """Give the far end its settings, addresses and routes, and bring it up.
+async def waits(pair: Pair) -> bool:
+    """Whether the pair is there as it should be, and no pod has it."""
+    return await namespace.apart(lambda: _waits(pair))
+
+
+async def connect(cable: Cable) -> None:
+    """Give a waiting pair to the pod: its interface with settings, addresses and routes, and up.
 
     Raises:
-        OSError: the kernel refused one of them.
+        OSError: the kernel refused; EEXIST when the pod's namespace has an interface of that name.
     """
-    await namespace.inside(cable.namespace, lambda: _dress(cable))
+    await namespace.inside(cable.pair.waiting, lambda: _connect(cable))
 
 
 async def differences(cable: Cable) -> list[str]:
@@ -58,35 +82,72 @@ async def differences(cable: Cable) -> list[str]:
     Raises:
         OSError: there is no such namespace.
     """
-    near = await asyncio.to_thread(_find, cable.host_name)
-    found = [] if near and near.up else [f"host interface {cable.host_name} is {'down' if near else 'missing'}"]
+    name = cable.pair.host_name
+    near = await asyncio.to_thread(_find, name)
+    found = [] if near and near.up else [f"host interface {name} is {'down' if near else 'missing'}"]
     return found + await namespace.inside(cable.namespace, lambda: _differences_inside(cable))
 
 
-async def remove(host_name: str) -> bool:
-    """Take the pair away, both ends; False when it was gone already."""
-    return await asyncio.to_thread(_remove, host_name)
-
-
-async def is_taken(path: str, name: str) -> bool:
-    """Whether an interface of that name exists in the namespace.
+async def waiting_names(path: str) -> list[str]:
+    """The names of all pairs whose far end is in the waiting namespace, taken by a pod or not.
 
     Raises:
         OSError: there is no such namespace.
     """
-    return await namespace.inside(path, lambda: name in {found for _index, found in socket.if_nameindex()})
+    return await namespace.inside(path, _listed)
 
 
-def _plug(cable: Cable) -> None:
-    handle = os.open(cable.namespace, os.O_RDONLY | os.O_CLOEXEC)
+async def remove(host_name: str) -> bool:
+    """Take the whole cable away; False when it was gone already."""
+    return await asyncio.to_thread(_remove, host_name)
+
+
+def _lay(pair: Pair) -> None:
+    handle = os.open(pair.waiting, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with Connection() as kernel:
-            peer = links.Peer(cable.name, cable.mac, handle)
-            links.create_veth(kernel, cable.host_name, cable.host_mac, peer, cable.mtu)
+            peer = links.Peer(pair.host_name, pair.mac, handle)
+            links.create_veth(kernel, pair.host_name, pair.host_mac, peer, pair.mtu)
     finally:
         os.close(handle)
-    if not cable.checksum_offload:
-        offload.disable_tx_checksum(cable.host_name)
+    # What the pod's interface will leave to "the hardware", the kernel does on the way through the far end.
+    _switch_on(pair)
+    namespace.enter(pair.waiting)
+    _switch_on(pair)
+
+
+def _switch_on(pair: Pair) -> None:
+    """This end of the pair."""
+    if not pair.checksum_offload:
+        offload.disable_tx_checksum(pair.host_name)
+    with Connection() as kernel:
+        kernel.batch([links.up_request(socket.if_nametoindex(pair.host_name))])
+
+
+def _waits(pair: Pair) -> bool:
+    near = _find(pair.host_name)
+    if near is None or not near.up:
+        return False
+    namespace.enter(pair.waiting)
+    far = _find(pair.host_name)
+    return far is not None and far.up and (far.mac, far.mtu) == (pair.mac, pair.mtu)
+
+
+def _connect(cable: Cable) -> None:
+    """Begins in the waiting namespace and ends in the pod's."""
+    _give(cable.pair, cable.namespace, cable.name)
+    namespace.enter(cable.namespace)
+    _dress(cable)
+
+
+def _give(pair: Pair, path: str, name: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with Connection() as kernel:
+            far = socket.if_nametoindex(pair.host_name)
+            links.create_passthrough(kernel, far, name, handle)
+    finally:
+        os.close(handle)
 
 
 def _dress(cable: Cable) -> None:
@@ -95,8 +156,6 @@ def _dress(cable: Cable) -> None:
     for scope in ("all", cable.name):
         links.set_sysctl(f"ipv4/conf/{scope}/accept_redirects", 0)
     links.set_sysctl(f"ipv6/conf/{cable.name}/accept_redirects", 0)
-    if not cable.checksum_offload:
-        offload.disable_tx_checksum(cable.name)
     with Connection() as kernel:
         kernel.batch(
             [
@@ -120,10 +179,10 @@ def _differences_inside(cable: Cable) -> list[str]:
         held = {address.value for address in addresses.listed(kernel, link.index)}
         known = {(route.prefix, route.gateway) for route in routes.listed(kernel, link.index)}
     found = [] if link.up else [f"interface {cable.name} is down"]
-    if link.mac != cable.mac:
-        found.append(f"interface {cable.name} has MAC {link.mac}, not {cable.mac}")
-    if link.mtu != (cable.mtu or link.mtu):
-        found.append(f"interface {cable.name} has MTU {link.mtu}, not {cable.mtu}")
+    if link.mac != cable.pair.mac:
+        found.append(f"interface {cable.name} has MAC {link.mac}, not {cable.pair.mac}")
+    if link.mtu != (cable.pair.mtu or link.mtu):
+        found.append(f"interface {cable.name} has MTU {link.mtu}, not {cable.pair.mtu}")
     found += [f"address {address} is missing" for address in cable.addresses if address not in held]
     return found + [f"route {_shown(route)} is missing" for route in cable.routes if route not in known]
 
@@ -136,6 +195,11 @@ def _shown(route: tuple[IPNetwork, IPAddress | None]) -> str:
 def _find(name: str) -> links.Link | None:
     with Connection() as kernel:
         return links.find(kernel, name)
+
+
+def _listed() -> list[str]:
+    with Connection() as kernel:
+        return [link.name for link in links.listed(kernel) if link.kind == "veth"]
 
 
 def _remove(host_name: str) -> bool:

@@ -111,9 +111,11 @@ class Switch:
         present = self.interface(spec.name)
         if present is None:
             return await self._new_port(bridge, spec)
-        if not spec.external_ids.items() <= present.external_ids.items():
-            merged = {**present.external_ids, **spec.external_ids}
-            await self._write([ovsdb.update("Interface", ovsdb.by_uuid(present.uuid), {"external_ids": merged})])
+        changed = dict(spec.external_ids.items() - present.external_ids.items())
+        if changed:
+            # Only these keys: ovn-controller may be writing its own at this very moment.
+            mutations = [("external_ids", "delete", set(changed)), ("external_ids", "insert", changed)]
+            await self._write([ovsdb.mutate("Interface", ovsdb.by_uuid(present.uuid), mutations)])
         return present.uuid
 
     async def remove_ports(self, interfaces: Iterable[rows.Interface]) -> None:
