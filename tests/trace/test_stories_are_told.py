@@ -171,6 +171,16 @@ def test_way_out_is_delivered_by_a_card_of_the_gateways_hypervisor() -> None:
     assert kinds(wrong_place)[-1] == "DroppedLogical"
 
 
+def test_gateway_tells_the_route_that_it_chose() -> None:
+    found = told("outside", Network(), hv_1=[], hv_2=[sighting("eth1", vlan=310)])
+
+    forwarded = [each for each in found.observations if each.get("lr_forward_type")]
+    assert [(each["route_prefix"], each["next_hop"]) for each in forwarded] == [
+        ("0.0.0.0/0", "100.64.192.9"),
+        ("0.0.0.0/0", "172.16.31.254"),
+    ]
+
+
 def test_settled_means_seen_everywhere() -> None:
     everywhere = {"hv_1": [], "hv_2": [sighting("b", B, 1002)], "hv_3": [sighting("c", C, 2002), sighting("p", PLAIN)]}
     partly = everywhere | {"hv_3": [sighting("c", C, 2002)]}

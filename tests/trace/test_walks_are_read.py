@@ -65,6 +65,14 @@ def test_stage_tells_the_line_of_northd_the_match_and_the_flow() -> None:
     )
 
 
+def test_routers_say_which_route_they_chose() -> None:
+    assert [one.hop for one in recorded("outside").own if one.router and one.way == "ingress"] == [
+        walk.Hop("0.0.0.0/0", "100.64.192.9"),
+        walk.Hop("0.0.0.0/0", "172.16.31.254"),
+    ]
+    assert [one.hop for one in recorded("child-to-parent-segment").own if one.hop] == [walk.Hop("192.168.10.0/24", "")]
+
+
 @pytest.mark.parametrize(
     ("name", "stage"), [("acl", "ls_out_acl"), ("ttl", "lr_in_ip_input"), ("neighbour-unknown", "lr_in_arp_request")]
 )

@@ -22,6 +22,8 @@ _PIPELINE = re.compile(
 _GROUP = re.compile(r'multicast\(dp=".*", mcgroup="(?P<group>.*)"\)')
 _OUTPUT = re.compile(r'/\* output to "(?P<port>.*)", type "(?P<type>\w*)" \*/')
 _REDIRECT = re.compile(r'/\* Replacing type "chassisredirect" outport "(?P<port>.*?)" with')
+_PREFIX = re.compile(r"ip[46]\.dst == (\S+)")
+_VIA = re.compile(r"x?x?reg0 = ([0-9a-f.:]+);")
 _SAME_PACKET = ("ct_", "clone", "ingress(", "egress(", "multicast(")
 
 
@@ -75,9 +77,26 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
         return self.stages[-1] if self.stages else None
 
     @property
+    def hop(self) -> Hop | None:
+        """The route that a router chose for the packet here."""
+        stage = next((stage for stage in self.stages if stage.name == "lr_in_ip_routing"), None)
+        prefix = _PREFIX.search(stage.match) if stage else None
+        if stage is None or prefix is None:
+            return None
+        via = next((found[1] for action in stage.actions if (found := _VIA.fullmatch(action))), "")
+        return Hop(prefix[1], via)
+
+    @property
     def router(self) -> bool:
         """Whether this is a logical router's pipeline."""
         return bool(self.stages) and self.stages[0].name.startswith("lr_")
+
+
+class Hop(msgspec.Struct, frozen=True):
+    """The route that a router chose: the prefix of its destination, and the next hop ("" for a network of its own)."""
+
+    prefix: str
+    via: str
 
 
 class Walk(msgspec.Struct, frozen=True):

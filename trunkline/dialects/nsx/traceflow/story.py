@@ -18,7 +18,7 @@ from trunkline.dialects.nsx.traceflow import reasons
 from trunkline.dialects.nsx.traceflow.scene import Component, Lport, Scene
 from trunkline.dialects.nsx.view import Body
 from trunkline.trace.errands import Sighting
-from trunkline.trace.walk import Output, Pass, Walk
+from trunkline.trace.walk import Hop, Output, Pass, Walk
 
 _PREFIX = "TraceflowObservation"
 _UNKNOWN_HOP = 999
@@ -89,10 +89,11 @@ class _Teller:
         for index, one in enumerate(passes):
             following = next((other for other in passes[index + 1 :] if other.way == "ingress"), None)
             here = (self._at, self._hop)
+            before = passes[index - 1] if index else None
             if one.way == "ingress":
-                self._ingress(one, passes[index - 1] if index else None)
+                self._ingress(one, before)
             elif one.stages:
-                self._egress(one, following)
+                self._egress(one, following, before.hop if before else None)
             if one.group:
                 self._at, self._hop = here
 
@@ -128,7 +129,7 @@ class _Teller:
         elif one.redirect:
             self._go(self._scene.place(one.redirect))
 
-    def _egress(self, one: Pass, following: Pass | None) -> None:
+    def _egress(self, one: Pass, following: Pass | None, hop: Hop | None) -> None:
         outputs = [output for output in one.outputs if output.type != "patch"]
         lport = self._scene.lport(one.outport)
         if lport.interface:  # what is behind a port is decided on the hypervisor that has it
@@ -139,11 +140,11 @@ class _Teller:
         elif outputs:
             self._deliver(one, outputs[0])
         else:
-            self._forward(one, None, following)
+            self._forward(one, None, following, hop)
 
-    def _forward(self, one: Pass, lport: Lport | None, following: Pass | None = None) -> None:
+    def _forward(self, one: Pass, lport: Lport | None, following: Pass | None = None, hop: Hop | None = None) -> None:
         component = self._scene.component(one.datapath)
-        facts = _network(component) | (_lport(lport) if lport else {})
+        facts = _network(component) | (_lport(lport) if lport else {}) | (_route(hop) if hop else {})
         if following is not None:
             facts |= _other("dst", self._scene.component(following.datapath))
         self._say("ForwardedLogical", component, **facts)
@@ -259,6 +260,10 @@ def _network(component: Component) -> Body:
     if component.vni:
         return {"vni": component.vni}
     return {"vlan": component.vlan} if component.vlan else {}
+
+
+def _route(hop: Hop) -> Body:
+    return {"lr_forward_type": "STANDARD", "route_prefix": hop.prefix} | ({"next_hop": hop.via} if hop.via else {})
 
 
 def _other(side: str, component: Component) -> Body:
