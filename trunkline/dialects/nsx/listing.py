@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -20,6 +21,9 @@ PAGE = 1000
 """Default and largest page (NSX API guide)."""
 
 _KEEP = ("id", "path", "resource_type", "_revision")
+
+
+Key = Callable[[Entry], tuple[str, str]]
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,25 +60,26 @@ def page(entries: Iterable[Entry], wanted: Query, where: str) -> tuple[list[Entr
     Raises:
         Refused: the cursor is none of ours.
     """
-    keyed = sorted(
-        ((sort_key(entry, wanted.sort_by), entry.path, entry) for entry in entries), key=lambda item: item[:2]
-    )
-    if not wanted.ascending:
-        keyed.reverse()
-    start = _start(keyed, wanted, where) if wanted.cursor else 0
-    shown = keyed[start : start + wanted.page_size]
-    envelope: Body = {"result_count": len(keyed), "sort_by": wanted.sort_by, "sort_ascending": wanted.ascending}
-    if start + wanted.page_size < len(keyed):
-        envelope["cursor"] = _cursor(shown[-1][:2])
-    return [entry for _, _, entry in shown], envelope
+    key = sort_key(wanted.sort_by)
+    ordered = sorted(entries, key=key, reverse=not wanted.ascending)
+    start = _start(ordered, key, wanted, where) if wanted.cursor else 0
+    shown = ordered[start : start + wanted.page_size]
+    envelope: Body = {"result_count": len(ordered), "sort_by": wanted.sort_by, "sort_ascending": wanted.ascending}
+    if start + wanted.page_size < len(ordered):
+        envelope["cursor"] = _cursor(key(shown[-1]))
+    return shown, envelope
 
 
-def sort_key(entry: Entry, field: str) -> str:
-    """The text that an entry is sorted by; numbers sort as numbers, absent fields first."""
+def sort_key(field: str) -> Key:
+    """What entries are sorted by: the text of a field and the path; numbers sort as numbers, absent fields first."""
     if field == "display_name":
-        return entry.name
-    value = entry.body.get(field, "")
-    return f"{value:020d}" if isinstance(value, int) else str(value)
+        return operator.attrgetter("order")
+
+    def key(entry: Entry) -> tuple[str, str]:
+        value = entry.body.get(field, "")
+        return (f"{value:020d}" if isinstance(value, int) else str(value)), entry.path
+
+    return key
 
 
 def included(body: Body, fields: tuple[str, ...]) -> Body:
@@ -84,12 +89,12 @@ def included(body: Body, fields: tuple[str, ...]) -> Body:
     return {name: value for name, value in body.items() if name in fields or name in _KEEP}
 
 
-def _start(keyed: list[tuple[str, str, Entry]], wanted: Query, where: str) -> int:
+def _start(ordered: list[Entry], key: Key, wanted: Query, where: str) -> int:
     last = _decode(wanted.cursor, where)
-    for index, (key, path, _) in enumerate(keyed):
-        if ((key, path) > last) if wanted.ascending else ((key, path) < last):
+    for index, entry in enumerate(ordered):
+        if (key(entry) > last) if wanted.ascending else (key(entry) < last):
             return index
-    return len(keyed)
+    return len(ordered)
 
 
 def _cursor(last: tuple[str, str]) -> str:

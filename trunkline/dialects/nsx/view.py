@@ -18,18 +18,24 @@ Body = dict[str, Any]
 class Entry:
     """One stored object.  The JSON bytes are kept; they are decoded anew for each reader, so nobody can change them.
 
-    `revision` is the store's, for compare-and-swap; the client's `_revision` is inside the body.
+    `revision` is the store's, for compare-and-swap; the client's `_revision` is inside the body.  `order` is what lists are
+    sorted by mostly, ready-made: ten thousand keys for one page would be work for the garbage collector.
     """
 
-    __slots__ = ("claims", "kind", "name", "path", "raw", "references", "revision")
+    __slots__ = ("claims", "kind", "order", "path", "raw", "references", "revision")
 
     def __init__(self, path: str, kind: str, raw: bytes, revision: int) -> None:
         body = msgspec.json.decode(raw)
         resource = catalogue.BY_TYPE[kind]
         self.path, self.kind, self.raw, self.revision = path, kind, raw, revision
-        self.name: str = body.get("display_name", "")
+        self.order: tuple[str, str] = (body.get("display_name", ""), path)
         self.references = frozenset(reference for reference, _ in resource.shape.references(body))
         self.claims = tuple(resource.rules.claims(path, body))
+
+    @property
+    def name(self) -> str:
+        """The display name."""
+        return self.order[0]
 
     @property
     def body(self) -> Body:

@@ -1,0 +1,51 @@
+"""What is kept is walked once by the garbage collector, and garbage among it is found all the same."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+
+from trunkline.policy import collector
+
+
+class Node:
+    """Something that can be part of a cycle."""
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    gc.collect()
+    monkeypatch.setattr(collector, "_LEAST", len(gc.get_objects()))
+
+
+def test_survivors_of_a_full_collection_are_set_aside():
+    with collector.settled():
+        kept = [Node() for _ in range(1000)]
+        before = gc.get_freeze_count()
+        gc.collect()
+        assert gc.get_freeze_count() >= before + len(kept)
+        gc.collect(1)
+        assert gc.get_freeze_count() < before + 10 * len(kept), "only full collections set aside"
+    assert gc.get_freeze_count() == 0
+    assert collector._Collector not in map(type, gc.callbacks)
+
+
+def test_cycles_that_died_after_they_were_set_aside_are_found_when_much_has_come():
+    with collector.settled():
+        node = Node()
+        node.itself = node
+        gone = weakref.ref(node)
+        gc.collect()
+        del node
+        gc.collect()
+        assert gone() is not None, "it was set aside"
+        kept = []
+        for _ in range(50):
+            kept.append([Node() for _ in range(20_000)])
+            gc.collect()
+            if gone() is None:
+                break
+        assert gone() is None
+        assert len(kept) > 1
