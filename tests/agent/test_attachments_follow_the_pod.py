@@ -90,3 +90,36 @@ async def test_an_unreadable_annotation_is_named() -> None:
         await kube.events.put(("ADDED", pod("u1", '{"uid": 7}')))
         with pytest.raises(spec.Failure, match="TRK-0504"):
             await source.wait(PodRef("shop", "web-0"), 5.0)
+
+
+async def test_a_pod_is_bound_from_its_attachment_to_its_end_and_a_namesake_is_another() -> None:
+    async with watching() as (kube, source):
+        batches = source.bound()
+        assert await anext(batches) == []
+        problem = Problem(code="TRK-0301", object="IPPool p", found="full")
+        ended, leaving = pod("u2", Attachment(uid="u2").encode()), pod("u2", Attachment(uid="u2").encode())
+        ended["status"] = {"phase": "Succeeded"}
+        leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        seen = []
+        for kind, obj in (
+            ("ADDED", pod("u1")),
+            ("MODIFIED", pod("u1", Attachment(uid="u1", problem=problem).encode())),
+            ("MODIFIED", pod("u1", "no attachment at all")),
+            ("MODIFIED", pod("u1", Attachment(uid="u1").encode())),
+            ("MODIFIED", pod("u2", Attachment(uid="u2").encode())),
+            ("MODIFIED", leaving),
+            ("MODIFIED", ended),
+            ("DELETED", pod("u2")),
+        ):
+            await kube.events.put((kind, obj))
+            seen.append([(each.pod.uid, each.attachment is not None) for each in await anext(batches)])
+        assert seen == [
+            [("u1", False)],
+            [("u1", False)],
+            [("u1", False)],
+            [("u1", True)],
+            [("u1", False), ("u2", True)],
+            [("u2", False)],
+            [("u2", False)],
+            [("u2", False)],
+        ]

@@ -109,13 +109,17 @@ class Berths:
     async def remove_portless(self) -> None:
         """Remove pairs without a port: whoever's they were, no packet passes them."""
         for name in await pod.waiting_names(self._waiting):
-            if name not in self._holds and not self._switch.interface(name):
+            if name not in self._holds and not self.has_port(name):
                 async with self.hold(name):
                     await self.remove([name])
 
     def names(self) -> set[str]:
         """The host interfaces of all berths that have a port."""
         return {row.name for row in self._switch.interfaces(labels.POD)}
+
+    def has_port(self, name: str) -> bool:
+        """Whether the berth has a port; without one a pair of that name is something half-made."""
+        return self._switch.interface(name) is not None
 
     def taken_by(self, name: str) -> labels.PodLabels | None:
         """Whose the berth is; None while no container has taken it."""

@@ -162,7 +162,11 @@ class Ports:
         """
         rivals = self._switch.interfaces(labels.of_key(wanted.key))
         rivals += self._switch.interfaces({**labels.POD, "iface-id": wanted.port})
-        await self._berths.remove({cable.pair.host_name, *(row.name for row in rivals)})
+        names = {row.name for row in rivals}
+        if self._berths.has_port(cable.pair.host_name):
+            names.add(cable.pair.host_name)
+        if names:
+            await self._berths.remove(names)
 
     def _cable(self, request: spec.Request, attachment: Attachment) -> pod.Cable:
         return pod.Cable(

@@ -63,7 +63,8 @@ class Preparer:
             async with self._berths.hold(pair.host_name):
                 if self._berths.taken_by(pair.host_name) or await self._berths.is_free(pair, wanted):
                     return
-                await self._berths.remove([pair.host_name])
+                if self._berths.has_port(pair.host_name):
+                    await self._berths.remove([pair.host_name])
                 await self._berths.lay(pair)
                 await self._berths.register(pair, wanted)
 

@@ -91,6 +91,19 @@ async def test_removing_takes_only_what_is_named_and_may_be_repeated(node: Switc
     assert not node.replica.table(rows.Interface)
 
 
+async def test_labelling_a_port_leaves_what_ovn_controller_writes_at_that_moment(node: Switch) -> None:
+    await node.ensure_bridge(BRIDGE)
+    spec = PortSpec(name="p1", external_ids={"iface-id": "a", "who": "nobody"})
+    port = await node.ensure_port("br-int", spec)
+    labelled = PortSpec(name="p1", external_ids={"iface-id": "a", "who": "pod", "where": "here"})
+    await asyncio.gather(
+        vswitchd_says(node, port, external_ids={"iface-id": "a", "who": "nobody", "ovn-installed": "true"}),
+        node.ensure_port("br-int", labelled),
+    )
+    (row,) = node.interfaces({"iface-id": "a"})
+    assert row.external_ids == {"iface-id": "a", "who": "pod", "where": "here", "ovn-installed": "true"}
+
+
 async def test_a_port_is_waited_for_until_its_flows_are_installed(node: Switch) -> None:
     await node.ensure_bridge(BRIDGE)
     port = await node.ensure_port("br-int", PortSpec(name="p1"))
