@@ -117,7 +117,7 @@ def application(manager: Manager, trust_certificate: Callable[[str], None]) -> A
     handlers: Any = {errors.Refused: _refused, HTTPException: _http, Exception: _unexpected}
     app = Starlette(routes=_ROUTES, exception_handlers=handlers)
     app.router.redirect_slashes = False
-    app.state.manager, app.state.trust = manager, trust_certificate
+    app.state.manager, app.state.trust, app.state.free = manager, trust_certificate, _OPEN
     return _Gated(app, manager)
 
 

@@ -69,6 +69,8 @@ def draft(target: Target, sent: Mapping[str, Any], before: Entry | None, *, merg
         target = _variant(target, given, before)
     findings = Findings(target.path)
     _check_identity(target, given, findings)
+    if not isinstance(revision := sent.get("_revision", 0), int | None) or isinstance(revision, bool):
+        findings.wrong("_revision", revision, "an integer is wanted")
     body = COMMON.read(target.resource.shape.read(given, "", findings), "", findings)
     findings.raise_if_any()
     for name in target.resource.kept:

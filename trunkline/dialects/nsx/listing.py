@@ -40,11 +40,14 @@ def query(parameters: Mapping[str, str], where: str) -> Query:
     """Read the list parameters of a request; unknown ones are ignored.
 
     Raises:
-        Refused: the page size is no number within 0 to 1000 (0 means the default).
+        Refused: the page size is no number within 0 to 1000 (0 means the default), or a switch is neither true nor false.
     """
     size = parameters.get("page_size") or str(PAGE)
-    if not size.isdecimal() or not 0 <= int(size) <= PAGE:
+    if not is_number(size) or not 0 <= int(size) <= PAGE:
         raise errors.wrong(where, "page_size", size, f"0 to {PAGE}")
+    for name in ("sort_ascending", "include_mark_for_delete_objects"):
+        if (switch := parameters.get(name, "")).lower() not in ("", "true", "false"):
+            raise errors.wrong(where, name, switch, "true or false is wanted")
     return Query(
         cursor=parameters.get("cursor", ""),
         page_size=int(size) or PAGE,
@@ -52,6 +55,11 @@ def query(parameters: Mapping[str, str], where: str) -> Query:
         ascending=parameters.get("sort_ascending", "true").lower() != "false",
         fields=tuple(name for name in parameters.get("included_fields", "").split(",") if name),
     )
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number that cursors and sizes may be."""
+    return text.isascii() and text.isdecimal() and len(text) < 16
 
 
 def page(entries: Iterable[Entry], wanted: Query, where: str) -> tuple[list[Entry], Body]:

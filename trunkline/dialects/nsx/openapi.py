@@ -28,6 +28,8 @@ _LIST_PARAMETERS = (
     ("sort_by", {"type": "string"}),
 )
 
+_LISTED = "Listed"
+
 Json = dict[str, Any]
 
 
@@ -46,13 +48,13 @@ def document(version: str) -> Json:
         "components": {
             "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
             "responses": {"Error": {"description": "Refused", "content": _json(_ref("Error"))}},
-            "schemas": {"Error": _error(), **{name: _object(resource) for name, resource in BY_TYPE.items()}},
+            "schemas": {"Error": _error(), **_schemas()},
         },
     }
 
 
 def _collection(place: paths.Place) -> Json:
-    listed = {"type": "array", "items": _ref(place.resource.type)}
+    listed = {"type": "array", "items": _ref(f"{_LISTED}{place.resource.type}")}
     properties = {
         "results": listed,
         "result_count": {"type": "integer"},
@@ -90,6 +92,18 @@ def _parameters(template: str) -> list[Json]:
     return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
 
 
+def _schemas() -> Json:
+    """Every type, and as it is listed: a list may be asked for some fields only."""
+    whole = {name: _object(resource) for name, resource in BY_TYPE.items()}
+    listed = {
+        f"{_LISTED}{name}": {"oneOf": [_ref(f"{_LISTED}{each.type}") for each in BY_TYPE[name].variants]}
+        if BY_TYPE[name].variants
+        else {key: value for key, value in schema.items() if key != "required"}
+        for name, schema in whole.items()
+    }
+    return {**whole, **listed}
+
+
 def _object(resource: Resource) -> Json:
     if resource.variants:
         variants = [_ref(variant.type) for variant in resource.variants]
@@ -99,8 +113,11 @@ def _object(resource: Resource) -> Json:
     for name in compose.SERVER_FIELDS:
         kind = "integer" if name in _INTEGERS else "boolean" if name in _BOOLEANS else "string"
         if name not in ("children", "_self", "_links", "_schema"):
-            read_only[name] = {"type": kind} if name == "_revision" else {"type": kind, "readOnly": True}
-    identity = {"resource_type": {"type": "string", "enum": [resource.type]}, "id": {"type": "string"}}
+            read_only[name] = (
+                {"type": kind, "nullable": True} if name == "_revision" else {"type": kind, "readOnly": True}
+            )
+    kinds = {"type": "string", "enum": [resource.type, None], "nullable": True}
+    identity = {"resource_type": kinds, "id": {"type": "string", "nullable": True}}
     properties = {**schema["properties"], **identity, **COMMON.schema()["properties"], **read_only}
     return {**schema, "properties": properties}
 

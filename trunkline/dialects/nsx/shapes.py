@@ -308,8 +308,21 @@ class Object(msgspec.Struct, frozen=True):
                 properties[field.name] = {**properties[field.name], "readOnly": True}
             elif field.default is not None:
                 properties[field.name] = {**properties[field.name], "default": field.default}
+            if not field.required:
+                properties[field.name] = _nullable(properties[field.name])
         required = [field.name for field in self.fields if field.required]
         return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+
+
+def _nullable(schema: dict[str, Json]) -> dict[str, Json]:
+    """The schema with null, which counts as absence."""
+    if "enum" in schema:
+        return {**schema, "nullable": True, "enum": [*schema["enum"], None]}
+    if "type" in schema:
+        return {**schema, "nullable": True}
+    alternatives = next((word for word in ("anyOf", "oneOf") if word in schema), "")
+    null = {"enum": [None], "nullable": True}
+    return {**schema, alternatives: [*schema[alternatives], null]} if alternatives else schema
 
 
 def _gateway(text: str) -> None:

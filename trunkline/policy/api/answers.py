@@ -96,6 +96,17 @@ def manager(request: Request) -> Manager:
     return found
 
 
+def tree(request: Request, end: str) -> str:
+    """The path of the infra that a call is about: the request's own, without the base and the call's own `end`.
+
+    Raises:
+        Refused: the caller may not read there, or there is no such tree.
+    """
+    root = request.url.path.removeprefix("/policy/api/v1").partition(end)[0]
+    manager(request).entry(caller(request), root)
+    return root
+
+
 def deed(request: Request) -> str:
     """What the request does, for the record."""
     return f"{request.method} {request.url.path}"

@@ -6,7 +6,7 @@ Routes describe themselves, by their path, their methods and the first line of t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from starlette.routing import BaseRoute, Route
@@ -15,18 +15,19 @@ from trunkline.dialects.nsx import openapi
 
 _ANY = {"type": "object"}
 _QUERIES = {
-    "realized-entities": ("intent_path",),
-    "status": ("intent_path",),
-    "query": ("query",),
+    "/realized-state/realized-entities": ("intent_path", True),
+    "/realized-state/status": ("intent_path", True),
+    "/search/query": ("query", False),
+    "/search": ("query", False),
 }
-"""Query parameters that calls cannot do without, by the last word of their path."""
+"""The query parameter of a call, and whether it cannot do without, by the end of the call's path."""
 
-_EMPTY = frozenset({"create_session", "destroy_session", "refresh"})
-_FORM = frozenset({"create_session"})
+_NO_BODY = frozenset({"destroy_session", "refresh", "restart"})
+"""Handlers of POST that read no body."""
 
 
-def document(routes: Iterable[BaseRoute], version: str) -> dict[str, Any]:
-    """OpenAPI 3.0; `version` is the NSX version that the manager speaks."""
+def document(routes: Iterable[BaseRoute], free: Container[str], version: str) -> dict[str, Any]:
+    """OpenAPI 3.0; `version` is the NSX version that the manager speaks, `free` the calls that need no credentials."""
     made = openapi.document(version)
     known = {_anonymous(path): path for path in made["paths"]}
     for route in routes:
@@ -35,29 +36,30 @@ def document(routes: Iterable[BaseRoute], version: str) -> dict[str, Any]:
             at = made["paths"].setdefault(known.get(_anonymous(template), template), {"parameters": _named(template)})
             for method in sorted(route.methods or ()):
                 if method != "HEAD":
-                    at[method.lower()] = _operation(route, method)
+                    at[method.lower()] = _operation(route, method, route.path in free)
     return made
 
 
-def _operation(route: Route, method: str) -> dict[str, Any]:
-    name = route.endpoint.__name__
+def _operation(route: Route, method: str, free: bool) -> dict[str, Any]:
     unique = re.sub(r"\W+", "_", f"{method.lower()}{route.path}").strip("_")
     done: dict[str, Any] = {"description": "Done"}
-    if name not in _EMPTY:
+    if method == "GET":
         done["content"] = _json(_ANY)
     operation: dict[str, Any] = {
         "operationId": unique,
         "summary": (route.endpoint.__doc__ or "").split("\n")[0],
         "responses": {"200": done, "201": done, **openapi.REFUSALS},
     }
-    if wanted := _QUERIES.get(route.path.rpartition("/")[2]):
-        text = {"type": "string"}
-        operation["parameters"] = [{"name": each, "in": "query", "required": True, "schema": text} for each in wanted]
-    if name in _FORM:
+    for end, (name, required) in _QUERIES.items():
+        if route.path.endswith(end):
+            named = {"name": name, "in": "query", "required": required, "schema": {"type": "string"}}
+            operation["parameters"] = [named]
+    if free:
+        operation["security"] = []
+    if route.path.endswith("/session/create"):
         form = {"type": "object", "properties": {"j_username": {"type": "string"}, "j_password": {"type": "string"}}}
         operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": form}}}
-        operation["security"] = []
-    elif method in ("POST", "PUT", "PATCH"):
+    elif method in ("POST", "PUT", "PATCH") and route.endpoint.__name__ not in _NO_BODY:
         operation["requestBody"] = {"content": _json(_ANY)}
     return operation
 

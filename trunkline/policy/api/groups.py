@@ -56,21 +56,16 @@ async def members(request: Request) -> Response:
 
 async def virtual_machines(request: Request) -> Response:
     """Nothing is known of guests here."""
-    answers.caller(request).must("read", _root(request))
+    answers.tree(request, "/realized-state/")
     return answers.listed([])
 
 
 async def interfaces(request: Request) -> Response:
     """The interfaces that are attached to ports of a tree."""
-    root = _root(request)
-    answers.caller(request).must("read", root)
+    root = answers.tree(request, "/realized-state/")
     ports = answers.manager(request).repository.tree.of_kind("SegmentPort")
     found = (port for port in ports if port.path.startswith(f"{root}/") and _attachment(port))
     return answers.listed([_vif(port) for port in sorted(found, key=lambda port: port.path)])
-
-
-def _root(request: Request) -> str:
-    return request.url.path.removeprefix(_BASE).partition("/realized-state/")[0]
 
 
 def _page(request: Request, entries: list[Entry]) -> Response:

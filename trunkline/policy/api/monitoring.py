@@ -42,8 +42,7 @@ async def alarms(request: Request) -> Response:
 
 async def policy_alarms(request: Request) -> Response:
     """The same below one tree, as alarms of policy objects."""
-    root = request.url.path.removeprefix("/policy/api/v1").removesuffix("/realized-state/alarms")
-    answers.caller(request).must("read", root)
+    root = answers.tree(request, "/realized-state/")
     return answers.listed([_policy_alarm(entry, found) async for entry, found in _wrong(request, root)])
 
 

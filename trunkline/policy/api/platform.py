@@ -9,11 +9,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.dialects.nsx import openapi
+from trunkline.dialects.nsx import errors, openapi
 from trunkline.kit import clock
 from trunkline.policy.api import answers, described
 from trunkline.policy.identity import passwords
 
+_TAG_LIMITS = {
+    "Tag": {"scope": {"maxLength": 128}, "tag": {"maxLength": 256}},
+    "ManagedResource": {"tags": {"maxItems": 30}},
+}
 _COMPONENTS = "POLICY:UP, SEARCH:UP, MANAGER:UP, NODE_MGMT:UP, UI:UP"
 
 
@@ -87,10 +91,10 @@ async def user_info(request: Request) -> Response:
 
 async def tag_limits(request: Request) -> Response:
     """The type descriptions that nsxlib reads its tag limits from."""
-    properties: dict[str, dict[str, int]] = {"scope": {"maxLength": 128}, "tag": {"maxLength": 256}}
-    if request.path_params["type"] == "ManagedResource":
-        properties = {"tags": {"maxItems": 30}}
-    return answers.json({"id": request.path_params["type"], "properties": properties})
+    name = request.path_params["type"]
+    if name not in _TAG_LIMITS:
+        raise errors.not_found(name)
+    return answers.json({"id": name, "properties": _TAG_LIMITS[name]})
 
 
 async def api_service(request: Request) -> Response:
@@ -136,7 +140,9 @@ async def partial_patch(request: Request) -> Response:
 
 async def specification(request: Request) -> Response:
     """The OpenAPI document of what is served."""
-    return answers.json(described.document(request.app.routes, answers.manager(request).settings.version))
+    return answers.json(
+        described.document(request.app.routes, request.app.state.free, answers.manager(request).settings.version)
+    )
 
 
 def _versions(request: Request) -> dict[str, str]:

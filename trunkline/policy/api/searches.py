@@ -20,7 +20,7 @@ async def query(request: Request) -> Response:
     search = Search(request.query_params.get("query", ""))
     wanted = listing.query(request.query_params, "search")
     offset = wanted.cursor or "0"
-    if not offset.isdecimal():
+    if not listing.is_number(offset):
         raise errors.wrong("search", "cursor", offset, "a cursor of an earlier page is wanted")
     hits = sorted(_hits(request, search), key=lambda body: (str(body.get(wanted.sort_by, "")), body["path"]))
     if not wanted.ascending:
@@ -33,6 +33,8 @@ def _hits(request: Request, search: Search) -> list[Body]:
     caller, tree = answers.caller(request), answers.manager(request).repository.tree
     org, project = request.path_params.get("org"), request.path_params.get("project")
     below = f"/orgs/{org}/projects/{project}/" if project else ""
+    if project and tree.entry(below.rstrip("/")) is None:
+        raise errors.not_found(below.rstrip("/"))
     entries = tree.of_kind(search.kind) if search.kind else tree.everything()
     readable = (entry for entry in entries if entry.path.startswith(below) and caller.may("read", entry.path))
     return [body for body in (entry.body for entry in readable) if search.matches(body)]

@@ -34,9 +34,7 @@ async def refresh(request: Request) -> Response:
 
 async def segments(request: Request) -> Response:
     """The states of all segments of a tree, optionally of one state only."""
-    root = request.url.path.removeprefix("/policy/api/v1").removesuffix("/segments/state")
-    caller, manager = answers.caller(request), answers.manager(request)
-    caller.must("read", root)
+    root, manager = answers.tree(request, "/segments/state"), answers.manager(request)
     entries = manager.repository.tree.entries(f"{root}/segments")
     found = [realized.configuration_state(entry, manager.realisation(entry)) for entry in entries]
     wanted = request.query_params.get("configuration_state")
