@@ -21,7 +21,8 @@ def small(monkeypatch):
 
 
 def test_survivors_of_a_full_collection_are_set_aside():
-    with collector.settled():
+    with collector.settled() as collecting:
+        collecting.begin()
         kept = [Node() for _ in range(1000)]
         before = gc.get_freeze_count()
         gc.collect()
@@ -29,11 +30,23 @@ def test_survivors_of_a_full_collection_are_set_aside():
         gc.collect(1)
         assert gc.get_freeze_count() < before + 10 * len(kept), "only full collections set aside"
     assert gc.get_freeze_count() == 0
-    assert collector._Collector not in map(type, gc.callbacks)
+    assert collector.Collector not in map(type, gc.callbacks)
+
+
+def test_nothing_is_collected_while_everything_is_loaded():
+    with collector.settled() as collecting:
+        assert not gc.isenabled()
+        collecting.begin()
+        assert gc.isenabled()
+    with collector.settled():
+        pass
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 def test_cycles_that_died_after_they_were_set_aside_are_found_when_much_has_come():
-    with collector.settled():
+    with collector.settled() as collecting:
+        collecting.begin()
         node = Node()
         node.itself = node
         gone = weakref.ref(node)

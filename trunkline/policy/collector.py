@@ -17,9 +17,18 @@ _LEAST = 100_000
 """Objects set aside below which nothing is walked again; chosen: a manager that has just started holds about as many."""
 
 
-class _Collector:
+class Collector:
+    """Decides after each full collection what becomes of the survivors."""
+
     def __init__(self) -> None:
         self._walked = _LEAST
+
+    def begin(self) -> None:
+        """Everything is loaded: set it aside, and collect from now on."""
+        gc.freeze()
+        self._walked = max(gc.get_freeze_count(), _LEAST)
+        gc.callbacks.append(self)
+        gc.enable()
 
     def __call__(self, phase: str, info: dict[str, Any]) -> None:
         if phase != "stop" or info["generation"] < 2:
@@ -34,14 +43,15 @@ class _Collector:
 
 
 @contextlib.contextmanager
-def settled() -> Iterator[None]:
-    """While the block runs, full collections walk only what is new."""
-    collector = _Collector()
+def settled() -> Iterator[Collector]:
+    """For the block: nothing is collected until `begin`, since what is loaded stays; then full collections walk what is new."""
+    collector = Collector()
     gc.collect()
-    gc.freeze()
-    gc.callbacks.append(collector)
+    gc.disable()
     try:
-        yield
+        yield collector
     finally:
-        gc.callbacks.remove(collector)
+        if collector in gc.callbacks:
+            gc.callbacks.remove(collector)
         gc.unfreeze()
+        gc.enable()

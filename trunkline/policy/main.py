@@ -40,27 +40,28 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
     home = Path(settings.state_dir)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     listening = sockets or [serving.listening(settings.listen)]
-    async with documents.Store(settings.store, role="policy", holder=settings.holder) as store:
-        await store.lead()
-        accounts = Accounts(store)
-        await first_user(accounts, settings.admin_password_file)
-        audit = Audit(home / "audit.log")
-        try:
-            gate = Gate(
-                accounts,
-                session_timeout=settings.session_timeout,
-                lockout=settings.lockout,
-                tokens=tokens_of(settings.tokens) if settings.tokens else None,
-                chassis=Chassis(settings.hypervisor_ca),
-            )
-            async with lasting.realising(store, settings) as realiser:
-                manager = Manager(store, settings, gate, audit, realiser)
-                await manager.prepare()
-                with collector.settled():
+    with collector.settled() as collecting:
+        async with documents.Store(settings.store, role="policy", holder=settings.holder) as store:
+            await store.lead()
+            accounts = Accounts(store)
+            await first_user(accounts, settings.admin_password_file)
+            audit = Audit(home / "audit.log")
+            try:
+                gate = Gate(
+                    accounts,
+                    session_timeout=settings.session_timeout,
+                    lockout=settings.lockout,
+                    tokens=tokens_of(settings.tokens) if settings.tokens else None,
+                    chassis=Chassis(settings.hypervisor_ca),
+                )
+                async with lasting.realising(store, settings) as realiser:
+                    manager = Manager(store, settings, gate, audit, realiser)
+                    await manager.prepare()
+                    collecting.begin()
                     serve = asyncio.create_task(_serve(manager, accounts, settings, listening))
                     await _until(serve, store.overtaken())
-        finally:
-            audit.close()
+            finally:
+                audit.close()
 
 
 async def first_user(accounts: Accounts, password_file: str) -> None:

@@ -144,8 +144,8 @@ class _Stage:
             self._owned(before)
             if target.resource.once:
                 return
-        if step.revision != "ignored":
-            compose.check_revision(target.path, step.body, before, required=step.revision == "required")
+        checked, required = step.revision != "ignored", step.revision == "required"
+        compose.check_revision(target.path, step.body, before, checked=checked, required=required)
         own = self._write_inline(target, step)
         self._overlay.draft(compose.draft(target, own, before, merge=step.merge))
         self._bear(target)

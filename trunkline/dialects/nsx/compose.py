@@ -69,8 +69,6 @@ def draft(target: Target, sent: Mapping[str, Any], before: Entry | None, *, merg
         target = _variant(target, given, before)
     findings = Findings(target.path)
     _check_identity(target, given, findings)
-    if not isinstance(revision := sent.get("_revision", 0), int | None) or isinstance(revision, bool):
-        findings.wrong("_revision", revision, "an integer is wanted")
     body = COMMON.read(target.resource.shape.read(given, "", findings), "", findings)
     findings.raise_if_any()
     for name in target.resource.kept:
@@ -146,15 +144,18 @@ def _check_identity(target: Target, given: Mapping[str, Any], findings: Findings
             findings.wrong(name, given[name], f"the request's path says {wanted!r}")
 
 
-def check_revision(path: str, sent: Mapping[str, Any], before: Entry | None, *, required: bool) -> None:
-    """Compare the request's `_revision` with the stored one; `required`: a replacing PUT must carry it.
+def check_revision(path: str, sent: Mapping[str, Any], before: Entry | None, *, checked: bool, required: bool) -> None:
+    """Compare the request's `_revision` with the stored one, if it is to be `checked`; `required`: a replacing PUT has one.
 
     Raises:
-        Refused: 400/500127 without one on an existing object, 412 when it is not the stored one.
+        Refused: it is no integer, 400/500127 without one on an existing object, 412 when it is not the stored one.
     """
-    if before is None:
+    revision = sent.get("_revision")
+    if not isinstance(revision, int | None) or isinstance(revision, bool):
+        raise errors.wrong(path, "_revision", revision, "an integer is wanted")
+    if before is None or not checked:
         return
-    revision, stored = sent.get("_revision"), before.body["_revision"]
+    stored = before.body["_revision"]
     if revision is None:
         if required:
             raise errors.exists(path)

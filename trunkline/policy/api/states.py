@@ -28,6 +28,7 @@ async def status(request: Request) -> Response:
 
 async def refresh(request: Request) -> Response:
     """States are always fresh here, so there is nothing to do."""
+    answers.tree(request, "/realized-state/")
     answers.caller(request).must("act", request.query_params.get("intent_path", "/"))
     return answers.empty()
 
