@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import socket
 import time
 
 import pytest
@@ -11,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from trunkline.policy import serving
 from trunkline.policy.identity import keys
 from trunkline.policy.settings import Issuer
 
@@ -199,3 +202,22 @@ async def test_a_set_that_was_never_read_is_the_managers_fault(database, tmp_pat
     async with manager_with(database, tmp_path, tokens=issuer) as opened:
         assert (await bearer(opened.admin, signed(claims())).refused("GET", ME))[0] == 503
         await opened.admin.get(ME)
+
+
+async def test_keys_are_read_over_https_from_an_authority_that_is_trusted(jwks, tmp_path):
+    async def answering(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": jwks.read_bytes()})
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = serving.server(answering, serving.context(tmp_path, ["127.0.0.1"]))
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    location = f"https://127.0.0.1:{listening.getsockname()[1]}/jwks.json"
+    try:
+        trusting = keys.Source(location, str(tmp_path / serving.AUTHORITY), 300, Moment())
+        assert await trusting.key("r")
+        with pytest.raises(keys.Unavailable):
+            await keys.Source(location, "", 300, Moment()).key("r")
+    finally:
+        server.should_exit = True
+        await running
