@@ -73,6 +73,9 @@ def test_the_waiting_end_is_not_on_the_node_and_cannot_speak(site: Any, node: An
     assert json.loads(run("ip", "-n", waiting, "-j", "addr", "show", "dev", far["ifname"]))[0]["addr_info"] == []
     assert run("ip", "-n", waiting, "route", "show", "table", "all").strip() == ""
     (near,) = links(node)
+    (addresses,) = json.loads(node.ip("-j", "addr", "show", "dev", near["ifname"]))
+    assert addresses["addr_info"] == [], "the host end has no business with IP, and costs ovs-vswitchd dearly if it has"
+    assert near["ifname"] not in node.ip("-6", "route", "show", "table", "all")
     sent = int(
         run("ip", "netns", "exec", node.namespace, "cat", f"/sys/class/net/{near['ifname']}/statistics/rx_packets")
     )

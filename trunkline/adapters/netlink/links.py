@@ -46,8 +46,8 @@ class Peer(msgspec.Struct, frozen=True):
     namespace_fd: int
 
 
-def create_veth(kernel: Connection, name: str, mac: str, peer: Peer, mtu: int) -> None:
-    """Make a veth pair in one step: the near end here and up, the far end in its namespace and down.
+def create_veth(kernel: Connection, name: str, mac: str, peer: Peer, mtu: int, *, up: bool = True) -> None:
+    """Make a veth pair in one step: the near end here and `up` or not, the far end in its namespace and down.
 
     Raises:
         OSError: EEXIST when either name is taken.
@@ -60,7 +60,7 @@ def create_veth(kernel: Connection, name: str, mac: str, peer: Peer, mtu: int) -
         + message.number(_IFLA_NET_NS_FD, peer.namespace_fd)
     )
     body = (
-        _INFO.pack(0, 0, 0, IFF_UP, IFF_UP)
+        _INFO.pack(0, 0, 0, IFF_UP * up, IFF_UP)
         + message.text(_IFLA_IFNAME, name)
         + message.attribute(_IFLA_ADDRESS, mac_bytes(mac))
         + message.number(_IFLA_MTU, mtu)
