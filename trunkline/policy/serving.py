@@ -81,7 +81,7 @@ def _authority(home: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         _write(private, _pem(key))
         signed = made.add_extension(usage, critical=True).sign(key, hashes.SHA256())
-        certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        _write(certificate, signed.public_bytes(serialization.Encoding.PEM), mode=0o644)
     loaded = serialization.load_pem_private_key(private.read_bytes(), None)
     assert isinstance(loaded, ec.EllipticCurvePrivateKey)
     return x509.load_pem_x509_certificate(certificate.read_bytes()), loaded
@@ -132,10 +132,10 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
 
 
-def _write(path: Path, secret: bytes) -> None:
-    """Write a file that only its owner can read, in one step."""
+def _write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file in one step: nobody ever finds half of it, and only its owner can read it unless `mode` says so."""
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secret)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
     fresh.replace(path)
