@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from trunkline.lab import reading
 from trunkline.lab.cases import finding, running
@@ -23,6 +24,9 @@ ROOT = Path(__file__).parents[2]
 CASES = [finding.load(path) for path in sorted((ROOT / finding.DIRECTORY).glob("*.yaml"))]
 # One lab after the other, each with all its cases.
 RUNS = sorted(((case, topology) for case in CASES for topology in case.topologies), key=lambda run: run[1])
+
+UNSETTLED = {"pools-become-child-segments"}
+"""Cases that fail now and then, for a reason not yet found (docs/status.md): `make check-all` runs them, `make test` waits."""
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -56,7 +60,13 @@ def lab_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
                 lab("down", "--name", found.name)
 
 
-@pytest.mark.parametrize(("case", "topology"), RUNS, ids=[f"{case.name}@{Path(file).stem}" for case, file in RUNS])
+def _parameters() -> Iterator[ParameterSet]:
+    for case, topology in RUNS:
+        marks = [pytest.mark.slow] if case.name in UNSETTLED else []
+        yield pytest.param(case, topology, marks=marks, id=f"{case.name}@{Path(topology).stem}")
+
+
+@pytest.mark.parametrize(("case", "topology"), _parameters())
 async def test_case(case: Case, topology: str, lab_of: Callable[[str], tuple[Lab, Topology]]) -> None:
     lab, drawn = lab_of(topology)
 
