@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+from tests import support
 
 OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
 
@@ -47,10 +46,7 @@ class Central:
     def start_database(self, name: str) -> None:
         path = self.home / f"{name}.sock"
         self._start(name, OVSDB_SERVER, str(self.home / f"{name}.db"), f"--remote=punix:{path}")
-        deadline = time.monotonic() + 10
-        while not _listens(path):
-            assert time.monotonic() < deadline, f"nobody listens at {path}"
-            time.sleep(0.01)  # no event tells that a daemon listens
+        support.wait_for_listener(path)
 
     def start_northd(self, chassis: Sequence[str] = ()) -> None:
         """Start northd, with rows of chassis that exist in name only."""
@@ -93,24 +89,15 @@ class Central:
         self._processes[name] = subprocess.Popen([*argv, *private], env=environment)
 
 
-def _listens(path: Path) -> bool:
-    """The file alone says little: it is there before anybody listens."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
 @contextlib.contextmanager
 def central() -> Iterator[Central]:
     """Both databases for as long as the block runs."""
-    # Not tmp_path: a Unix socket's path may have 107 bytes.
-    home = Path(tempfile.mkdtemp(prefix="trunkline-central-"))
-    made = Central(home)
-    try:
-        yield made
-    finally:
-        made.stop()
-        if "TRUNKLINE_KEEP" not in os.environ:
-            shutil.rmtree(home)
+    with support.short_home("central") as home:
+        made = Central(home)
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 @pytest.fixture

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests import support
 from trunkline.adapters import store
 
 OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
@@ -111,11 +110,8 @@ class Cluster:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    # Not tmp_path: a Unix socket's path may have 107 bytes.
-    path = Path(tempfile.mkdtemp(prefix="trunkline-ovsdb-"))
-    yield path
-    if "TRUNKLINE_KEEP" not in os.environ:
-        shutil.rmtree(path)
+    with support.short_home("ovsdb") as path:
+        yield path
 
 
 @pytest.fixture

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import support
 from tests.conftest import Central
 from tests.standin.conftest import ApiServer, eventually  # noqa: F401  (fixture)
 from trunkline.adapters import store
@@ -31,8 +30,8 @@ OLD_IP_POOLS = resources.resource("crd.antrea.io", "v1alpha2", "ippools", "IPPoo
 class Cluster:
     """Everything a controller needs, and the controller."""
 
-    def __init__(self, home: Path) -> None:
-        self.api = ApiServer(Path(tempfile.mkdtemp(prefix="trunkline-api-")))
+    def __init__(self, home: Path, api_home: Path) -> None:
+        self.api = ApiServer(api_home)
         self.central = Central(home)
         self._home = home
         self.controller: subprocess.Popen[bytes] | None = None
@@ -47,7 +46,7 @@ class Cluster:
 
     @property
     def store(self) -> str:
-        return f"unix:{self.api.home}/sock"
+        return self.api.store.remote
 
     @property
     def log(self) -> str:
@@ -80,7 +79,6 @@ class Cluster:
             controller.wait()
         self.api.stop()
         self.central.stop()
-        shutil.rmtree(self.api.home)
 
     async def leases(self) -> list[leases.Lease]:
         """Every address claim there is."""
@@ -100,14 +98,13 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    home = Path(tempfile.mkdtemp(prefix="trunkline-controller-"))  # not tmp_path: socket paths have 107 bytes
-    found = Cluster(home)
-    try:
-        found.start()
-        yield found
-    finally:
-        found.stop()
-        shutil.rmtree(home)
+    with support.short_home("controller") as home, support.short_home("api") as api_home:
+        found = Cluster(home, api_home)
+        try:
+            found.start()
+            yield found
+        finally:
+            found.stop()
 
 
 class Hand:

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +13,8 @@ import httpx2
 import msgspec
 import pytest
 
+from tests import store_server
+from tests.store_server import StoreServer
 from trunkline.adapters import store
 from trunkline.dialects.nsx.realized import Nobody
 from trunkline.policy import app, main
@@ -27,55 +24,21 @@ from trunkline.policy.identity.gate import Gate
 from trunkline.policy.manager import Manager
 from trunkline.policy.settings import Settings
 
-OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
 BASE = "/policy/api/v1"
-
-
-class Database:
-    """A real ovsdb-server with a Trunkline database, that tests may kill and start again."""
-
-    def __init__(self) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="trunkline-policy-"))  # a Unix socket's path may have 107 bytes
-        self.remote = f"unix:{self.home}/sock"
-        store.create_database(self.home / "db")
-        self.start()
-
-    def start(self) -> None:
-        socket_path = self.home / "sock"
-        socket_path.unlink(missing_ok=True)
-        quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={self.home}/log", "--no-chdir")
-        options = (f"--remote=punix:{socket_path}", f"--unixctl={self.home}/ctl")
-        self._process = subprocess.Popen([OVSDB_SERVER, str(self.home / "db"), *options, *quiet])
-        deadline = time.monotonic() + 10
-        while not socket_path.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)  # no event tells that a daemon listens
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._process.kill()
-        self._process.wait()
-
-    def remove(self) -> None:
-        self.kill()
-        if "TRUNKLINE_KEEP" not in os.environ:
-            shutil.rmtree(self.home)
 
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[str]:
     """The remote of a running ovsdb-server; one for all tests, emptied by `opened`."""
-    running = Database()
-    yield running.remote
-    running.remove()
+    with store_server.running("policy") as server:
+        yield server.remote
 
 
 @pytest.fixture
-def own_database() -> Iterator[Database]:
+def own_database() -> Iterator[StoreServer]:
     """An ovsdb-server of the test's own."""
-    running = Database()
-    yield running
-    running.remove()
+    with store_server.running("policy") as server:
+        yield server
 
 
 @contextlib.asynccontextmanager

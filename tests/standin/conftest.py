@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -18,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from trunkline.adapters import store
+from tests import support
+from tests.store_server import StoreServer
 from trunkline.adapters.kube import Kube, errors
 from trunkline.lab import credentials, pki
 
@@ -32,15 +30,10 @@ class ApiServer:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.authority = pki.Authority(home / "pki")
+        self.store = StoreServer(home)
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        store.create_database(self.home / "db")
-        remote = f"unix:{self.home}/sock"
-        quiet = ("-vconsole:off", "-vsyslog:off", "--no-chdir", f"--unixctl={self.home}/ctl")
-        self._start([OVSDB_SERVER, str(self.home / "db"), f"--remote=p{remote}", *quiet])
-        while not (self.home / "sock").exists():
-            time.sleep(0.01)  # no event tells that a daemon listens
         listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         server = credentials.server(self.authority, LOOPBACK, LOOPBACK)
@@ -48,7 +41,7 @@ class ApiServer:
             f'certificate = "{server.certificate}"\nkey = "{server.key}"\nclient_ca = "{self.authority.certificate}"\n'
         )
         config = self.home / "apiserver.toml"
-        config.write_text(f'store = "{remote}"\n[tls]\n{tls}')
+        config.write_text(f'store = "{self.store.remote}"\n[tls]\n{tls}')
         program = [sys.executable, "-m", "trunkline.cli.main", "standin", "apiserver"]
         descriptor = listener.fileno()
         self._start([*program, f"--config={config}", f"--listen-fd={descriptor}"], pass_fds=[descriptor])
@@ -64,24 +57,22 @@ class ApiServer:
         for process in reversed(self._processes):
             process.terminate()
             process.wait(10)
+        self.store.kill()
 
     def _start(self, argv: list[str], **options: Any) -> None:
-        with (self.home / "log").open("ab") as log:
+        with (self.home / "apiserver.log").open("ab") as log:
             self._processes.append(subprocess.Popen(argv, stdout=log, stderr=log, **options))
 
 
 @pytest.fixture(scope="module")
 def apiserver() -> Iterator[ApiServer]:
-    # Not tmp_path: a Unix socket's path may have 107 bytes.
-    home = Path(tempfile.mkdtemp(prefix="trunkline-standin-"))
-    server = ApiServer(home)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        if "TRUNKLINE_KEEP" not in os.environ:
-            shutil.rmtree(home)
+    with support.short_home("standin") as home:
+        server = ApiServer(home)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture

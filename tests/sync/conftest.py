@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
-import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -19,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests import support
 from trunkline.adapters import ovsdb
 from trunkline.lab import packets
 from trunkline.sync.northbound import Northbound
@@ -141,7 +139,7 @@ class Lab:
         home = self.home(place)
         run("ovsdb-tool", "create", f"{home}/conf.db", OVS_SCHEMA)
         self.start(place, "ovsdb-server", f"{home}/conf.db", f"--remote=punix:{home}/db.sock", *QUIET)
-        eventually(lambda: _listens(home / "db.sock"), "ovsdb-server")
+        support.wait_for_listener(home / "db.sock")
         self.vsctl(place, "--no-wait", "init")
         self.start(place, "ovs-vswitchd", f"unix:{home}/db.sock", *QUIET, f"--log-file={home}/vswitchd.log")
         for bridge, mode in bridges.items():
@@ -229,21 +227,14 @@ class Lab:
         self.vsctl(place, "set", "datapath", datapath, "capabilities:ct_zero_snat=false")
 
 
-def _listens(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
 @contextlib.contextmanager
 def _lab() -> Iterator[Lab]:
-    home = Path(tempfile.mkdtemp(prefix="trunkline-chassis-"))
-    made = Lab(home)
-    try:
-        yield made
-    finally:
-        made.stop()
-        if "TRUNKLINE_KEEP" not in os.environ:
-            shutil.rmtree(home)
+    with support.short_home("chassis") as home:
+        made = Lab(home)
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 @pytest.fixture

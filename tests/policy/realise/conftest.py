@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests import support
 from trunkline.adapters import store
 
 OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
@@ -90,7 +89,7 @@ class Hypervisor:
         quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={self.home}/{program}.log")
         self._processes[program] = subprocess.Popen([program, *argv, *quiet], env=environment)
         if program == "ovsdb-server":
-            wait_until(lambda: _listens(self.home / "db.sock"))
+            support.wait_for_listener(self.home / "db.sock")
 
 
 class Manager:
@@ -185,18 +184,11 @@ def wait_until(fact: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
-def _listens(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
 @pytest.fixture
 def private() -> Iterator[Path]:
     """A directory with a short path, because Unix sockets live in it."""
-    home = Path(tempfile.mkdtemp(prefix="trunkline-fabric-"))
-    yield home
-    if "TRUNKLINE_KEEP" not in os.environ:
-        shutil.rmtree(home)
+    with support.short_home("fabric") as home:
+        yield home
 
 
 @pytest.fixture

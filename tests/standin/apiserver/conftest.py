@@ -7,13 +7,8 @@ import contextlib
 import copy
 import datetime
 import ipaddress
-import os
-import shutil
 import socket
 import ssl
-import subprocess
-import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,29 +22,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests import store_server, support
 from trunkline.adapters import store
 from trunkline.standin.apiserver import api, app, main, settings, users
 
-OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
 Json = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[str]:
     """The remote of a running ovsdb-server with a Trunkline database; one for all tests, emptied by `empty_store`."""
-    home = Path(tempfile.mkdtemp(prefix="trunkline-apiserver-"))
-    store.create_database(home / "db")
-    quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={home}/log", "--no-chdir", f"--unixctl={home}/ctl")
-    process = subprocess.Popen([OVSDB_SERVER, str(home / "db"), f"--remote=punix:{home}/sock", *quiet])
-    deadline = time.monotonic() + 10
-    while not (home / "sock").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)  # no event tells that a daemon listens
-    yield f"unix:{home}/sock"
-    process.kill()
-    process.wait()
-    if "TRUNKLINE_KEEP" not in os.environ:
-        shutil.rmtree(home)
+    with store_server.running("apiserver") as server:
+        yield server.remote
 
 
 @contextlib.asynccontextmanager
@@ -296,9 +280,8 @@ class Authority:
 
 @pytest.fixture(scope="session")
 def authority() -> Iterator[Authority]:
-    home = Path(tempfile.mkdtemp(prefix="trunkline-authority-"))
-    yield Authority(home)
-    shutil.rmtree(home)
+    with support.short_home("authority") as home:
+        yield Authority(home)
 
 
 class Running:

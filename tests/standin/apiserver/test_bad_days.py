@@ -4,65 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from trunkline.adapters import store
+from tests import store_server
+from tests.store_server import StoreServer
 from trunkline.kit import problems
 from trunkline.standin.apiserver import main, serving, settings
 
 MAPS = "/api/v1/namespaces/default/configmaps"
-OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
-
-
-class Database:
-    """An ovsdb-server of one test's own, that it may kill."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.remote = f"unix:{home}/sock"
-        store.create_database(home / "db")
-        self.start()
-
-    def start(self) -> None:
-        (self.home / "sock").unlink(missing_ok=True)
-        quiet = (
-            "-vconsole:off",
-            "-vsyslog:off",
-            f"--log-file={self.home}/log",
-            "--no-chdir",
-            f"--unixctl={self.home}/ctl",
-        )
-        self._process = subprocess.Popen(
-            [OVSDB_SERVER, str(self.home / "db"), f"--remote=punix:{self.home}/sock", *quiet]
-        )
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 @pytest.fixture
-def own_database() -> Iterator[Database]:
-    # Not tmp_path: a Unix socket's path may have 107 bytes.
-    home = Path(tempfile.mkdtemp(prefix="trunkline-apiserver-"))
-    served = Database(home)
-    yield served
-    served.kill()
-    if "TRUNKLINE_KEEP" not in os.environ:
-        shutil.rmtree(home)
+def own_database() -> Iterator[StoreServer]:
+    with store_server.running("apiserver") as server:
+        yield server
 
 
 @contextlib.asynccontextmanager
-async def program(database: Database, authority: Any, holder: str = "first") -> AsyncIterator[httpx2.AsyncClient]:
+async def program(database: StoreServer, authority: Any, holder: str = "first") -> AsyncIterator[httpx2.AsyncClient]:
     """The program on a socket that it inherits, and an administrator's client."""
     (listener,) = serving.sockets(["127.0.0.1:0"], [])
     port = listener.getsockname()[1]
@@ -83,7 +46,7 @@ async def program(database: Database, authority: Any, holder: str = "first") -> 
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_writes_go_on_after_the_database_was_killed(own_database: Database, authority: Any) -> None:
+async def test_writes_go_on_after_the_database_was_killed(own_database: StoreServer, authority: Any) -> None:
     async with program(own_database, authority) as http:
         made = await http.post(MAPS, json={"metadata": {"name": "before"}})
         own_database.kill()
@@ -100,7 +63,7 @@ async def test_writes_go_on_after_the_database_was_killed(own_database: Database
         assert (await http.get(f"{MAPS}/after")).status_code == 200
 
 
-async def test_a_server_that_starts_again_shows_the_same(own_database: Database, authority: Any) -> None:
+async def test_a_server_that_starts_again_shows_the_same(own_database: StoreServer, authority: Any) -> None:
     async with program(own_database, authority) as http:
         made = (await http.post(MAPS, json={"metadata": {"name": "kept"}})).json()
     async with program(own_database, authority) as http:
@@ -112,7 +75,7 @@ async def test_a_server_that_starts_again_shows_the_same(own_database: Database,
     assert '"code":410' in line
 
 
-async def test_an_older_server_writes_nothing_once_another_took_over(own_database: Database, authority: Any) -> None:
+async def test_an_older_server_writes_nothing_once_another_took_over(own_database: StoreServer, authority: Any) -> None:
     async with program(own_database, authority) as older, program(own_database, authority, "second") as newer:
         refused = await older.post(MAPS, json={"metadata": {"name": "late"}})
         taken = await newer.post(MAPS, json={"metadata": {"name": "fresh"}})

@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 import ipaddress
 import json
-import os
-import shutil
-import tempfile
 import uuid
 from pathlib import Path
 
 import pytest
 
+from tests import support
 from trunkline.adapters.kube import resources
 from trunkline.lab import credentials
 from trunkline.standin.kubelet import main
@@ -68,10 +66,8 @@ class Plugins:
 
 @pytest.fixture
 def home():
-    path = Path(tempfile.mkdtemp(prefix="trunkline-kubelet-"))
-    yield path
-    if "TRUNKLINE_KEEP" not in os.environ:
-        shutil.rmtree(path)
+    with support.short_home("kubelet") as path:
+        yield path
 
 
 @pytest.fixture
