@@ -99,6 +99,12 @@ class Northbound:
         """The revision of the newest change taken in."""
         return self._revision
 
+    @property
+    def number(self) -> int:
+        """The number (`NB_Global.nb_cfg`) of the newest write, whoever made it; OVN tells how far it has followed by it."""
+        rows = self._replica.table(_GLOBAL).values() if self._replica else ()
+        return max((int(row.columns["nb_cfg"]) for row in rows), default=0)
+
     async def written(self, revision: int | None = None) -> None:
         """Wait until everything up to a revision (None: the newest) is in the database or among the `problems`."""
         wanted = self._revision if revision is None else revision

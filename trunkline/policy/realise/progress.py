@@ -1,6 +1,6 @@
 """How far the network has followed: which revision of the northbound writer northd and the hypervisors show.
 
-A revision is shown when a number that was drawn with or after its write has come back: from northd in `NB_Global.sb_cfg`, from
+A revision is shown when a number that was drawn with or after its write has come back: from northd in `SB_Global.nb_cfg`, from
 a hypervisor in `Chassis_Private.nb_cfg`.  A hypervisor that stays behind for longer than a moment is silent: it holds up
 nobody else, and is named to whoever asks.
 """

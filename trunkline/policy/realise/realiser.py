@@ -26,7 +26,6 @@ from trunkline.kit import clock
 from trunkline.kit.problems import Problem
 from trunkline.ovn import checks
 from trunkline.policy.realise.ledger import Ledger, Stamp
-from trunkline.policy.realise.northd import Numbers
 from trunkline.policy.realise.progress import Progress
 from trunkline.policy.realise.southbound import Southbound
 from trunkline.policy.settings import Settings
@@ -50,7 +49,7 @@ class Realiser:
     def __init__(self, store: documents.Store, settings: Settings, north: ovsdb.Client, south: ovsdb.Client) -> None:
         self._store, self._settings = store, settings
         self._northbound = Northbound(north, OWNER, numbered=True)
-        self._numbers, self._southbound = Numbers(north), Southbound(south)
+        self._southbound = Southbound(south)
         self._fabric = realisation.Fabric()
         self._progress, self._ledger = Progress(), Ledger()
         self._facts: dict[str, Any] = {}
@@ -66,7 +65,6 @@ class Realiser:
             ExceptionGroup: a connection is gone for good, or a part met a case that it was not made for.
         """
         await self._northbound.start()
-        await self._numbers.start(self._look)
         await self._southbound.start(self._see)
         self._facts = self._known()
         since = await self._load()
@@ -176,7 +174,7 @@ class Realiser:
         while True:
             await self._northbound.written(revision + 1)
             revision = self._northbound.written_revision
-            self._progress.written(revision, self._numbers.drawn)
+            self._progress.written(revision, self._northbound.number)
             self._look()
 
     def _see(self) -> None:
@@ -189,7 +187,7 @@ class Realiser:
     def _look(self) -> None:
         """See how far the network has followed."""
         loop = asyncio.get_running_loop()
-        again = self._progress.look(self._numbers.northd, self._southbound.followed(), loop.time())
+        again = self._progress.look(self._southbound.northd, self._southbound.followed(), loop.time())
         self._ledger.show(self._progress.shown, self._progress.silent, _now_ms())
         if self._timer is not None:
             self._timer.cancel()

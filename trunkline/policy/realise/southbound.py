@@ -16,6 +16,15 @@ _GATEWAY_OPTION = "enable-chassis-as-gw"
 """Source: ovn-controller(8), `external_ids:ovn-cms-options`."""
 
 
+class Global(ovsdb.Row, table="SB_Global"):
+    """`nb_cfg` moves in the transaction in which northd tells the hypervisors about the northbound write of that number.
+
+    `NB_Global.sb_cfg` says the same later: northd 23.03 computes everything once more before it gets to it.
+    """
+
+    nb_cfg: int
+
+
 class Chassis(ovsdb.Row, table="Chassis"):
     """A hypervisor."""
 
@@ -56,7 +65,7 @@ class Southbound:
 
     async def start(self, changed: Callable[[], None]) -> None:
         """Load the view."""
-        replica = await self._client.replicate(Chassis, ChassisPrivate, PortBinding)
+        replica = await self._client.replicate(Global, Chassis, ChassisPrivate, PortBinding)
         self._replica = replica
         self._bindings = {row.logical_port: row for row in replica.table(PortBinding).values()}
 
@@ -65,6 +74,12 @@ class Southbound:
             changed()
 
         replica.listen(take)
+
+    @property
+    def northd(self) -> int:
+        """The number of the newest northbound write that northd has passed on; 0 before the first."""
+        rows = self._replica.table(Global).values() if self._replica else ()
+        return max((row.nb_cfg for row in rows), default=0)
 
     def followed(self) -> dict[str, int]:
         """The number that each hypervisor has followed to, by name."""
