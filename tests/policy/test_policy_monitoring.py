@@ -171,3 +171,65 @@ async def test_every_route_is_described_and_the_description_is_sound(admin):
         assert [each["name"] for each in item["parameters"]] == re.findall("{(.*?)}", path)
     references = set(re.findall(r'"#/components/schemas/(\w+)"', str(described).replace("'", '"')))
     assert references <= described["components"]["schemas"].keys()
+
+
+async def test_administrators_change_how_the_api_is_served_and_it_outlives_a_restart(admin, policy, reopen):
+    service = "/api/v1/cluster/api-service"
+    shown = await admin.get(service)
+    assert (shown["session_timeout"], shown["client_api_rate_limit"]) == (1800, 0)
+    answered = await admin.put(
+        service, **{**shown, "_revision": 0, "session_timeout": 60, "client_api_rate_limit": 1000}
+    )
+    assert answered == {**shown, "session_timeout": 60, "client_api_rate_limit": 1000}
+    login = await admin.nobody().http.post(
+        "/api/session/create", content=f"j_username=admin&j_password={policy.password}"
+    )
+    cookie, token = login.headers["set-cookie"].split(";")[0] + ";", login.headers["x-xsrf-token"]
+    in_session = admin.nobody(Cookie=cookie, X_XSRF_TOKEN=token)
+    policy.clock.now += 59
+    await in_session.get(NODE)
+    policy.clock.now += 61
+    await in_session.refused("GET", NODE)
+    async with reopen() as again:
+        assert (await again.admin.get(service))["session_timeout"] == 60
+    for wrong in (
+        {"session_timeout": 0},
+        {"cipher_suites": []},
+        {"basic_authentication_enabled": False, "cookie_based_authentication_enabled": False},
+    ):
+        assert (await admin.refused("PUT", service, wrong))[:2] == (400, 255)
+    await admin.put(service, cookie_based_authentication_enabled=False)
+    assert (await in_session.refused("POST", "/api/session/create", b""))[0] == 403
+    await admin.put(service, basic_authentication_enabled=False)
+    await admin.refused("GET", NODE)
+
+
+async def test_a_rate_that_is_set_while_serving_holds_from_then_on(admin):
+    await admin.put("/api/v1/cluster/api-service", client_api_rate_limit=2)
+    assert 429 in [(await admin.call("GET", NODE)).status_code for _ in range(5)]
+
+
+async def test_a_realised_entity_is_found_by_its_own_path(tree):
+    (entity,) = (await tree.get("/infra/realized-state/realized-entities", intent_path="/infra/segments/web"))[
+        "results"
+    ]
+    one = "/infra/realized-state/realized-entity"
+    assert await tree.get(one, realized_path=entity["path"]) == entity
+    assert (await tree.refused("GET", one, realized_path=entity["path"][:-1]))[:2] == (404, 600)
+    for wrong in ("", "/infra/segments/web"):
+        assert (await tree.refused("GET", one, realized_path=wrong))[0] == 400
+
+
+async def test_a_method_that_is_not_offered_is_answered_with_those_that_are(tree):
+    for method, path, offered in (
+        ("POST", "/infra/segments/web", "GET, PUT, PATCH, DELETE"),
+        ("DELETE", "/infra", "GET, PUT, PATCH"),
+        ("PUT", "/infra/sites/default", "GET"),
+        ("PATCH", "/infra/segments", "GET"),
+    ):
+        answer = await tree.call(method, path, {})
+        assert (answer.status_code, answer.headers["allow"]) == (405, offered)
+    assert (await tree.call("DELETE", "/infra", force="true")).status_code == 405
+    assert "GET" in (await tree.call("DELETE", "/api/v1/node")).headers["allow"]
+    head = await tree.call("HEAD", "/infra/segments/web")
+    assert head.status_code == 200

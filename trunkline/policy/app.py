@@ -54,6 +54,7 @@ def _realized(root: str) -> list[Route]:
         Route(f"{at}/realized-entities", states.entities, methods=_READ),
         Route(f"{at}/status", states.status, methods=_READ),
         Route(f"{at}/alarms", monitoring.policy_alarms, methods=_READ),
+        Route(f"{at}/realized-entity", states.entity, methods=_READ),
         Route(f"{at}/realized-entity", states.refresh, methods=_ADD),
         Route(f"{root}/segments/state", states.segments, methods=_READ),
         Route(f"{at}/enforcement-points/default/virtual-machines", groups.virtual_machines, methods=_READ),
@@ -87,7 +88,7 @@ _ROUTES = [
     Route("/api/v1/capacity/usage", monitoring.capacity, methods=_READ),
     Route(f"{_POLICY}/capacity/usage", monitoring.capacity, methods=_READ),
     Route("/api/v1/cluster/status", platform.cluster_status, methods=_READ),
-    Route("/api/v1/cluster/api-service", platform.api_service, methods=_READ),
+    Route("/api/v1/cluster/api-service", platform.api_service, methods=["GET", "PUT"]),
     Route("/api/v1/licenses", platform.licences, methods=["GET", "POST"]),
     Route("/api/v1/aaa/user-info", platform.user_info, methods=_READ),
     Route("/api/v1/spec/vmware/types/{type:str}", platform.tag_limits, methods=_READ),
@@ -107,7 +108,7 @@ _ROUTES = [
     *_traced(f"{_PROJECT}/infra"),
     Route(f"{_HYPERVISOR}/tasks", hypervisors.tasks, methods=_READ),
     Route(f"{_HYPERVISOR}/reports", hypervisors.reports, methods=_ADD),
-    Route(f"{_POLICY}/org-root", objects.org_root, methods=["GET", "PUT", "PATCH"]),
+    Route(f"{_POLICY}/org-root", objects.org_root, methods=["PATCH"]),
     Route(f"{_POLICY}/{{path:path}}", objects.handle, methods=["GET", "PUT", "PATCH", "DELETE", "POST"]),
 ]
 
@@ -126,7 +127,7 @@ class _Gated:
 
     def __init__(self, app: ASGIApp, manager: Manager) -> None:
         self._app, self._manager = app, manager
-        self._limits = Limits(manager.settings.limits, time.monotonic)
+        self._limits = Limits(lambda: manager.gate.service.limits, time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -180,7 +181,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return answers.refusal(errors.method(request.method, request.url.path))
+        offered = (error.headers or {}).get("Allow", "")
+        return answers.refusal(errors.method(request.method, request.url.path, offered))
     return answers.refusal(errors.not_found(request.url.path))
 
 

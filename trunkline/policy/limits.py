@@ -16,9 +16,9 @@ _TRACKED = 10_000
 
 
 class Limits:
-    """Requests of the last moment; `clock` answers monotonic seconds."""
+    """Requests of the last moment; `settings` answers how many may be, `clock` monotonic seconds."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Callable[[], Settings], clock: Callable[[], float]) -> None:
         self._settings, self._clock = settings, clock
         self._buckets: dict[str, tuple[float, float]] = {}  # what is left, as of when
         self._running: Counter[str] = Counter()
@@ -43,7 +43,7 @@ class Limits:
                 del self._running[address]
 
     def _admit(self, address: str) -> None:
-        limits = self._settings
+        limits = self._settings()
         if limits.all_concurrent and self._all >= limits.all_concurrent:
             raise _refused(503, f"The manager answers {limits.all_concurrent} requests at once already.")
         if limits.client_concurrent and self._running[address] >= limits.client_concurrent:

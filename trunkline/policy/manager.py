@@ -17,7 +17,7 @@ from trunkline.policy.agendas import Agendas
 from trunkline.policy.identity.callers import Caller, Grant
 from trunkline.policy.identity.gate import Gate
 from trunkline.policy.repository import Repository
-from trunkline.policy.settings import Settings
+from trunkline.policy.settings import Service, Settings
 from trunkline.policy.tracing.traces import Traces
 
 _CONFIGURATION = "policy/configuration"
@@ -28,6 +28,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
     owner_id: str
     enable_partial_patch: bool = False
+    service: Service | None = None
+    """How the API is served, where that was changed; None: as the settings say."""
 
 
 class Manager:
@@ -52,6 +54,7 @@ class Manager:
         if self._store.get(_CONFIGURATION) is None:
             await self.configure(Configuration(owner_id=str(uuid.uuid4())))
         system = Caller(name="system", grants=())
+        self.gate.serve(self.service)
         steps = seeds.steps(self.repository.tree, self.settings.edge_clusters)
         await self.repository.commit(lambda tree: change.plan(tree, steps, self._stamp(system), new_id=_new_id))
 
@@ -63,6 +66,13 @@ class Manager:
         return msgspec.json.decode(found.body, type=Configuration)
 
     @property
+    def service(self) -> Service:
+        """How the API is served at present."""
+        settings = self.settings
+        begin = Service(session_timeout=settings.session_timeout, limits=settings.limits)
+        return self.configuration.service or begin
+
+    @property
     def revision(self) -> int:
         """The store's revision: it moves with every write."""
         return self._store.revision
@@ -70,6 +80,7 @@ class Manager:
     async def configure(self, wanted: Configuration) -> None:
         """Store another configuration."""
         await self._store.commit(documents.Put(_CONFIGURATION, "PolicyConfiguration", msgspec.json.encode(wanted)))
+        self.gate.serve(self.service)
 
     async def change(
         self, caller: Caller, deed: str, steps: Iterable[change.Step], *, overwrite: bool = False

@@ -64,6 +64,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Requests at once from all."""
 
 
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """How the API is served; the settings say how it begins, administrators may change it (`cluster/api-service`)."""
+
+    session_timeout: float = 1800.0
+    limits: Limits = Limits()
+    basic_authentication: bool = True
+    cookie_authentication: bool = True
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the manager keeps its state and how it answers."""
 

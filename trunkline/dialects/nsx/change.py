@@ -208,7 +208,7 @@ class _Stage:
         if self._guard is not None:
             self._guard.permits(target)
             if target.resource.read_only:
-                raise errors.method(method, target.path)
+                raise errors.method(method, target.path, ", ".join(target.methods))
         return target
 
     def _owned(self, entry: Entry) -> None:

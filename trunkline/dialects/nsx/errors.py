@@ -47,7 +47,7 @@ _COMMON = "common-services"
 
 
 class Refused(problems.IntentError):
-    """One request is refused; `status` is the HTTP status and `body()` the answer; `why` is for our own record."""
+    """One request is refused; `status` is the HTTP status and `body()` the answer; `why` is for our own record, `allow` for 405."""
 
     def __init__(
         self,
@@ -58,10 +58,11 @@ class Refused(problems.IntentError):
         module: str = _MODULE,
         trk: str = "",
         why: str = "",
+        allow: str = "",
     ) -> None:
         super().__init__(message, problems=found)
         self.status, self.code, self.module = status, code, module
-        self.why = why
+        self.why, self.allow = why, allow
         self.trk = trk or (found[0].code if found else "")
 
     def body(self) -> dict[str, Any]:
@@ -155,9 +156,10 @@ def credentials(why: str = "") -> Refused:
     return Refused(403, 403, text, module=_COMMON, trk=CREDENTIALS, why=why)
 
 
-def method(name: str, path: str) -> Refused:
-    """The resource exists, but not this verb on it."""
-    return Refused(405, 405, f"Method {name} is not offered for {path}.", module=_COMMON, trk=METHOD)
+def method(name: str, path: str, offered: str) -> Refused:
+    """The resource exists, but not this verb on it; `offered` are those that are ("GET, PUT")."""
+    text = f"Method {name} is not offered for {path}, but {offered}."
+    return Refused(405, 405, text, module=_COMMON, trk=METHOD, allow=offered)
 
 
 def malformed(why: str) -> Refused:

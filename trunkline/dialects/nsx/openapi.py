@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from trunkline.dialects.nsx import compose, paths
+from trunkline.dialects.nsx import answered, compose, paths
 from trunkline.dialects.nsx.catalogue import BY_TYPE
 from trunkline.dialects.nsx.resource import COMMON, Resource
-from trunkline.dialects.nsx.shapes import Boolean, Field, Object
+from trunkline.dialects.nsx.shapes import Boolean, Field, Integer, Object
 
 PARTIAL_PATCH = Object((Field("enable_partial_patch", Boolean(from_text=True), required=True),))
+
+API_SERVICE = Object(
+    (
+        Field("session_timeout", Integer(1, 2**31 - 1)),
+        Field("client_api_rate_limit", Integer(0, 2**31 - 1)),
+        Field("client_api_concurrency_limit", Integer(0, 2**31 - 1)),
+        Field("global_api_concurrency_limit", Integer(0, 2**31 - 1)),
+        Field("basic_authentication_enabled", Boolean()),
+        Field("cookie_based_authentication_enabled", Boolean()),
+    )
+)
+"""How the API is served; seconds, requests a second, requests at once (0: no limit)."""
 
 _BASE = "/policy/api/v1"
 _ERROR = {"$ref": "#/components/responses/Error"}
@@ -19,14 +32,17 @@ REFUSALS = dict.fromkeys(("400", "403", "404", "405", "412", "413", "429", "500"
 
 _INTEGERS = ("_revision", "_create_time", "_last_modified_time")
 _BOOLEANS = ("marked_for_delete", "overridden", "_system_owned")
-_LIST_PARAMETERS = (
-    ("cursor", {"type": "string"}),
-    ("include_mark_for_delete_objects", {"type": "boolean"}),
-    ("included_fields", {"type": "string"}),
-    ("page_size", {"type": "integer", "minimum": 0, "maximum": 1000}),
-    ("sort_ascending", {"type": "boolean"}),
-    ("sort_by", {"type": "string"}),
-)
+_TEXT = {"type": "string"}
+_SWITCH = {"type": "boolean"}
+LIST_PARAMETERS: dict[str, dict[str, Any]] = {
+    "cursor": _TEXT,
+    "include_mark_for_delete_objects": _SWITCH,
+    "included_fields": _TEXT,
+    "page_size": {"type": "integer", "minimum": 0, "maximum": 1000},
+    "sort_ascending": _SWITCH,
+    "sort_by": _TEXT,
+}
+"""What every list may be asked."""
 
 _LISTED = "Listed"
 
@@ -40,6 +56,8 @@ def document(version: str) -> Json:
         if place.collection:
             described[_BASE + place.collection] = _collection(place)
         described[_BASE + place.item] = _item(place)
+        for word in place.resource.operations:
+            described[f"{_BASE}{place.item}/{word}"] = _asked(place, word)
     return {
         "openapi": "3.0.3",
         "info": {"title": "Trunkline policy API", "version": version},
@@ -54,23 +72,15 @@ def document(version: str) -> Json:
 
 
 def _collection(place: paths.Place) -> Json:
-    listed = {"type": "array", "items": _ref(f"{_LISTED}{place.resource.type}")}
-    properties = {
-        "results": listed,
-        "result_count": {"type": "integer"},
-        "cursor": {"type": "string"},
-        "sort_by": {"type": "string"},
-        "sort_ascending": {"type": "boolean"},
-    }
-    answer = {"type": "object", "properties": properties, "required": ["results", "result_count"]}
-    query = [{"name": name, "in": "query", "schema": schema} for name, schema in _LIST_PARAMETERS]
-    return {"parameters": _parameters(place.collection), "get": _operation("list", place, answer, parameters=query)}
+    answer = answered.page(_ref(f"{_LISTED}{place.resource.type}"))
+    listing = _operation("list", place, answer, parameters=[*queries(LIST_PARAMETERS)])
+    return {"parameters": identifiers(place.collection), "get": listing}
 
 
 def _item(place: paths.Place) -> Json:
     item = _ref(place.resource.type)
-    body = {"requestBody": {"required": True, "content": _json(item)}}
-    verbs: Json = {"parameters": _parameters(place.item), "get": _operation("read", place, item)}
+    body: Json = {"requestBody": {"required": True, "content": _json(item)}}
+    verbs: Json = {"parameters": identifiers(place.item), "get": _operation("read", place, item)}
     if not place.resource.read_only:
         verbs |= {"put": _operation("replace", place, item, **body), "patch": _operation("patch", place, None, **body)}
         if not place.resource.singleton:
@@ -78,18 +88,34 @@ def _item(place: paths.Place) -> Json:
     return verbs
 
 
-def _operation(verb: str, place: paths.Place, answer: Json | None, **more: Any) -> Json:
+def _asked(place: paths.Place, word: str) -> Json:
+    """An operation that is asked by a word after the object's id."""
+    answer = answered.OPERATIONS[place.resource.type, word]
+    return {"parameters": identifiers(place.item), "get": _operation(word, place, answer)}
+
+
+def _operation(
+    verb: str, place: paths.Place, answer: Json | None, *, parameters: Iterable[Json] = (), **more: Any
+) -> Json:
     done: Json = {"description": "Done"}
     if answer is not None:
         done["content"] = _json(answer)
     name = "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", re.sub(r"{.*?}", "", place.item)))
-    return {"operationId": f"{verb}{name}", "responses": {"200": done, **REFUSALS}, **more}
+    asked = {"operationId": f"{verb}{name}", "parameters": list(parameters)}
+    return {**asked, "responses": {"200": done, **REFUSALS}, **more}
 
 
-def _parameters(template: str) -> list[Json]:
+def identifiers(template: str) -> list[Json]:
+    """The parameters in a path template."""
     schema = {"type": "string", "minLength": 1, "maxLength": 255}
     names = re.findall(r"{(.*?)}", template)
     return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
+
+
+def queries(named: Mapping[str, Json], *required: str) -> Iterator[Json]:
+    """Query parameters; those that are `required` cannot be left out."""
+    for name, schema in named.items():
+        yield {"name": name, "in": "query", "required": name in required, "schema": schema}
 
 
 def _schemas() -> Json:

@@ -35,6 +35,13 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     operation: str = ""
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The HTTP methods that are offered there."""
+        if self.kind != "object" or self.resource.read_only:
+            return ("GET",)
+        return ("GET", "PUT", "PATCH") if self.resource.singleton else ("GET", "PUT", "PATCH", "DELETE")
+
 
 def resolve(path: str) -> Target | None:
     """The target of a policy path such as "/infra/segments/web", or None when the table knows no such place."""
@@ -115,4 +122,4 @@ def places(kind: str = ROOT, at: str = "", ancestors: tuple[str, ...] = ()) -> I
 
 def parameter(resource: Resource) -> str:
     """The name of a resource's id in path templates, as the API guide writes it."""
-    return f"{resource.collection.removesuffix('s')}-id"
+    return f"{re.sub('ie$', 'y', resource.collection.removesuffix('s'))}-id"

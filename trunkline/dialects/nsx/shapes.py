@@ -126,7 +126,8 @@ class Boolean(_Leaf, frozen=True):
         return value
 
     def schema(self) -> dict[str, Json]:
-        return {"type": "boolean"}
+        truth: dict[str, Json] = {"type": "boolean"}
+        return {"anyOf": [truth, {"type": "string", "enum": ["true", "false"]}]} if self.from_text else truth
 
 
 class Choice(_Leaf, frozen=True):
@@ -148,6 +149,8 @@ class Formatted(_Leaf, frozen=True):
 
     parse: Callable[[str], object]
     allowed: str
+    pattern: str = ""
+    """What all such strings match, for the description: some that match may be refused all the same."""
 
     def read(self, value: Json, where: str, findings: Findings) -> Json:
         try:
@@ -159,7 +162,8 @@ class Formatted(_Leaf, frozen=True):
         return value
 
     def schema(self) -> dict[str, Json]:
-        return {"type": "string", "description": self.allowed}
+        described = {"type": "string", "description": self.allowed}
+        return {**described, "pattern": f"^{self.pattern}$"} if self.pattern else described
 
 
 class PolicyPath(msgspec.Struct, frozen=True):
@@ -177,7 +181,8 @@ class PolicyPath(msgspec.Struct, frozen=True):
             yield value, self.kinds
 
     def schema(self) -> dict[str, Json]:
-        return {"type": "string", "description": f"Policy path of a {' or '.join(self.kinds) or 'policy object'}"}
+        described = f"Policy path of a {' or '.join(self.kinds) or 'policy object'}; empty: none"
+        return {"type": "string", "description": described, "pattern": r"^(/[\s\S]*)?$"}
 
 
 class ListOf(msgspec.Struct, frozen=True):
@@ -325,8 +330,19 @@ def _nullable(schema: dict[str, Json]) -> dict[str, Json]:
     return {**schema, alternatives: [*schema[alternatives], null]} if alternatives else schema
 
 
+def _address(text: str) -> None:
+    ipaddress.ip_address(_unscoped(text))
+
+
+def _unscoped(text: str) -> str:
+    """The text, which may not have an IPv6 scope (fe80::1%eth0): that means something on one machine only."""
+    if "%" in text:
+        raise ValueError(text)
+    return text
+
+
 def _gateway(text: str) -> None:
-    interface = ipaddress.ip_interface(text)
+    interface = ipaddress.ip_interface(_unscoped(text))
     if "/" not in text:
         raise ValueError(text)
     whole = interface.network.max_prefixlen
@@ -350,7 +366,7 @@ def _range(text: str) -> None:
     if "/" in text:
         ipaddress.ip_network(text)
         return
-    bounds = [ipaddress.ip_address(part) for part in text.split("-", 1)]
+    bounds = [ipaddress.ip_address(_unscoped(part)) for part in text.split("-", 1)]
     if len({bound.version for bound in bounds}) != 1 or int(bounds[0]) > int(bounds[-1]):
         raise ValueError(text)
 
@@ -376,13 +392,25 @@ def _ports(text: str) -> None:
         _port(part.strip())
 
 
-ADDRESSES = Formatted(_addresses, "addresses or prefixes are wanted, separated by commas")
-PORTS = Formatted(_ports, "ports or ranges such as 80-90 are wanted, separated by commas")
-PORT = Formatted(_port, "a port or a range such as 80-90 is wanted")
-ADDRESS = Formatted(ipaddress.ip_address, "an IP address is wanted")
-IPV4 = Formatted(ipaddress.IPv4Address, "an IPv4 address is wanted")
-GATEWAY = Formatted(_gateway, "the gateway's own address with its prefix is wanted, such as 10.1.0.1/24")
-PREFIX = Formatted(_prefix, "a prefix without host bits is wanted, such as 10.1.0.0/24")
-RANGE = Formatted(_range, "an address, a range a-b or a prefix is wanted")
-VLANS = Formatted(_vlans, "a VLAN id 0 to 4094, or a range such as 10-20, as a string")
-MAC = Formatted(_mac, "a MAC address such as 00:50:56:ad:28:d5")
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_FOUR = rf"({_OCTET}\.){{3}}{_OCTET}"
+_SIX = r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*"
+_EITHER = f"({_FOUR}|{_SIX})"
+_MASK = "/[0-9.]+"
+
+ADDRESSES = Formatted(
+    _addresses,
+    "addresses or prefixes are wanted, separated by commas",
+    rf"\s*{_EITHER}({_MASK})?\s*(,\s*{_EITHER}({_MASK})?\s*)*",
+)
+PORTS = Formatted(_ports, "ports or ranges such as 80-90 are wanted, separated by commas", r"[-0-9,\s]+")
+PORT = Formatted(_port, "a port or a range such as 80-90 is wanted", "[0-9]{1,5}(-[0-9]{1,5})?")
+ADDRESS = Formatted(_address, "an IP address is wanted", _EITHER)
+IPV4 = Formatted(ipaddress.IPv4Address, "an IPv4 address is wanted", _FOUR)
+GATEWAY = Formatted(
+    _gateway, "the gateway's own address with its prefix is wanted, such as 10.1.0.1/24", f"{_EITHER}{_MASK}"
+)
+PREFIX = Formatted(_prefix, "a prefix without host bits is wanted, such as 10.1.0.0/24", f"{_EITHER}{_MASK}")
+RANGE = Formatted(_range, "an address, a range a-b or a prefix is wanted", f"{_EITHER}({_MASK}|-{_EITHER})?")
+VLANS = Formatted(_vlans, "a VLAN id 0 to 4094, or a range such as 10-20, as a string", "[0-9]{1,4}(-[0-9]{1,4})?")
+MAC = Formatted(_mac, "a MAC address such as 00:50:56:ad:28:d5", "[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")

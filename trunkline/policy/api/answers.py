@@ -35,10 +35,12 @@ def empty() -> Response:
 
 
 def refusal(error: errors.Refused) -> Response:
-    """A refused request; one that may be repeated says when."""
+    """A refused request; one that may be repeated says when, and a wrong method which ones are right."""
     response = json(error.body(), error.status)
     if error.status in (429, 503):
         response.headers["retry-after"] = RETRY
+    if error.allow:
+        response.headers["allow"] = error.allow
     return response
 
 
@@ -113,8 +115,15 @@ def deed(request: Request) -> str:
 
 
 def flag(request: Request, name: str) -> bool:
-    """Whether a query parameter says true."""
-    return request.query_params.get(name, "").lower() == "true"
+    """Whether a query parameter says true.
+
+    Raises:
+        Refused: it says neither true nor false.
+    """
+    said = request.query_params.get(name, "false").lower()
+    if said not in ("true", "false"):
+        raise errors.wrong(request.url.path, name, said, "true or false is wanted")
+    return said == "true"
 
 
 def overwrite(request: Request) -> bool:

@@ -24,16 +24,14 @@ async def handle(request: Request) -> Response:
     target = paths.resolve(path)
     if target is None:
         raise errors.not_found(path)
-    verb = _VERBS.get((target.kind, request.method))
-    if verb is None:
-        raise errors.method(request.method, path)
-    return await verb(request, target)
+    method = "GET" if request.method == "HEAD" else request.method
+    if method not in target.methods:
+        raise errors.method(method, path, ", ".join(target.methods))
+    return await _VERBS[target.kind, method](request, target)
 
 
 async def org_root(request: Request) -> Response:
     """PATCH of the whole tree: a hierarchical body whose children are organisations."""
-    if request.method != "PATCH":
-        raise errors.method(request.method, request.url.path)
     return await _hierarchy(request, "", await answers.body(request))
 
 

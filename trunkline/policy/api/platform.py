@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import uuid
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from trunkline.dialects.nsx import errors, openapi
 from trunkline.kit import clock
 from trunkline.policy.api import answers, described
 from trunkline.policy.identity import passwords
+from trunkline.policy.settings import Limits, Service
 
 _TAG_LIMITS = {
     "Tag": {"scope": {"maxLength": 128}, "tag": {"maxLength": 256}},
@@ -98,18 +100,46 @@ async def tag_limits(request: Request) -> Response:
 
 
 async def api_service(request: Request) -> Response:
-    """How the API is served; a limit of 0 is none."""
-    settings = answers.manager(request).settings
+    """How the API is served; a limit of 0 is none.  PUT replaces all of it: what is left out is as the settings say."""
+    manager, caller = answers.manager(request), answers.caller(request)
+    if request.method == "PUT":
+        caller.must("administer")
+        wanted = _service(request, await answers.body(request))
+        await manager.configure(msgspec.structs.replace(manager.configuration, service=wanted))
+        manager.record(caller, answers.deed(request), 200, service=msgspec.to_builtins(wanted))
+    service = manager.service
     return answers.json(
         {
-            "session_timeout": int(settings.session_timeout),
-            "client_api_rate_limit": settings.limits.client_rate,
-            "client_api_concurrency_limit": settings.limits.client_concurrent,
-            "global_api_concurrency_limit": settings.limits.all_concurrent,
-            "basic_authentication_enabled": True,
-            "cookie_based_authentication_enabled": True,
+            "session_timeout": int(service.session_timeout),
+            "client_api_rate_limit": service.limits.client_rate,
+            "client_api_concurrency_limit": service.limits.client_concurrent,
+            "global_api_concurrency_limit": service.limits.all_concurrent,
+            "basic_authentication_enabled": service.basic_authentication,
+            "cookie_based_authentication_enabled": service.cookie_authentication,
         }
     )
+
+
+def _service(request: Request, body: dict[str, Any]) -> Service:
+    sent = {name: value for name, value in body.items() if not name.startswith("_")}
+    where, known = request.url.path, {field.name for field in openapi.API_SERVICE.fields}
+    if strange := sorted(sent.keys() - known):
+        raise errors.wrong(where, strange[0], sent[strange[0]], f"only {', '.join(sorted(known))} can be set here")
+    given = openapi.API_SERVICE.checked(sent, where)
+    settings = answers.manager(request).settings
+    wanted = Service(
+        session_timeout=given.get("session_timeout", settings.session_timeout),
+        limits=Limits(
+            client_rate=given.get("client_api_rate_limit", settings.limits.client_rate),
+            client_concurrent=given.get("client_api_concurrency_limit", settings.limits.client_concurrent),
+            all_concurrent=given.get("global_api_concurrency_limit", settings.limits.all_concurrent),
+        ),
+        basic_authentication=given.get("basic_authentication_enabled", True),
+        cookie_authentication=given.get("cookie_based_authentication_enabled", True),
+    )
+    if not (wanted.basic_authentication or wanted.cookie_authentication):
+        raise errors.wrong(where, "basic_authentication_enabled", False, "one of the two ways in must stay open")
+    return wanted
 
 
 async def auth_policy(request: Request) -> Response:

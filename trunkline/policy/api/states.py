@@ -18,6 +18,21 @@ async def entities(request: Request) -> Response:
     return answers.listed([realized.entity(entry, answers.manager(request).realisation(entry))])
 
 
+async def entity(request: Request) -> Response:
+    """One entity by its own path, as the list of an intent's entities names it."""
+    wanted, manager = request.query_params.get("realized_path", ""), answers.manager(request)
+    root = answers.tree(request, "/realized-state/")
+    if "/realized-state/" not in wanted:
+        raise errors.bad_path(wanted, "the path of a realized entity is wanted")
+    identifier = wanted.rpartition("/")[2]
+    for entry in manager.repository.tree.everything():
+        if entry.path.startswith(f"{root}/") and identifier.encode() in entry.raw:
+            found = realized.entity(entry, manager.realisation(entry))
+            if found["path"] == wanted:
+                return answers.json(found)
+    raise errors.not_found(wanted)
+
+
 async def status(request: Request) -> Response:
     """The consolidated status of an intent."""
     entry = _intent(request)
@@ -29,7 +44,8 @@ async def status(request: Request) -> Response:
 async def refresh(request: Request) -> Response:
     """States are always fresh here, so there is nothing to do."""
     answers.tree(request, "/realized-state/")
-    answers.caller(request).must("act", request.query_params.get("intent_path", "/"))
+    _intent(request)
+    answers.caller(request).must("act", request.query_params["intent_path"])
     return answers.empty()
 
 

@@ -25,6 +25,7 @@ from trunkline.policy.identity.passwords import Verifier
 from trunkline.policy.identity.sessions import Session, Sessions
 from trunkline.policy.identity.tokens import Tokens
 from trunkline.policy.settings import Lockout as Limits
+from trunkline.policy.settings import Service
 
 _LIMITS = Limits()
 
@@ -50,6 +51,12 @@ class Gate:
         self._tokens = tokens
         self._chassis = chassis
         self._verifier = Verifier()
+        self.service = Service(session_timeout=session_timeout)
+
+    def serve(self, service: Service) -> None:
+        """Take proofs of the kinds that are served, and end sessions after the time that is set, from now on."""
+        self.service = service
+        self.sessions.timeout = service.session_timeout
 
     async def caller(self, headers: Mapping[str, str], certificate: bytes | None, address: str) -> Caller:
         """Who sent a request with these headers over a connection with this client certificate (DER).
@@ -57,12 +64,13 @@ class Gate:
         Raises:
             Refused: nobody we know, or no longer.
         """
-        session = self.sessions.find(headers.get("cookie", ""))
+        served = self.service
+        session = self.sessions.find(headers.get("cookie", "")) if served.cookie_authentication else None
         if session and (user := self.accounts.user(session.user)):
             if not sessions.matches(session, headers.get("x-xsrf-token", "")):
                 raise errors.Refused(403, 98, "The X-XSRF-TOKEN is missing or wrong.", trk=errors.CREDENTIALS)
             return _caller(user, address, "session")
-        if basic := _basic(headers.get("authorization", "")):
+        if served.basic_authentication and (basic := _basic(headers.get("authorization", ""))):
             return _caller(await self._user(*basic, address), address, "password")
         if self._tokens and (token := _token(headers)):
             return await self._tokens.caller(token, address)
@@ -84,8 +92,10 @@ class Gate:
         Some clients encode the form's values and some do not, so both readings are tried.
 
         Raises:
-            Refused: neither reading is a user's password.
+            Refused: neither reading is a user's password, or there are no sessions.
         """
+        if not self.service.cookie_authentication:
+            raise errors.credentials("sessions are switched off")
         raw = dict(pair.partition("=")[::2] for pair in form.split("&"))
         decoded = {name: urllib.parse.unquote_plus(value) for name, value in raw.items()}
         readings = [(each.get("j_username", ""), each.get("j_password", "")) for each in (decoded, raw)]

@@ -29,7 +29,7 @@ class Sessions:
     """The live sessions; `clock` answers monotonic seconds."""
 
     def __init__(self, timeout: float, clock: Callable[[], float]) -> None:
-        self._timeout, self._clock = timeout, clock
+        self.timeout, self._clock = timeout, clock
         self._sessions: dict[str, Session] = {}
 
     def create(self, user: str) -> Session:
@@ -44,7 +44,7 @@ class Sessions:
         """The live session that a `Cookie` header names; asking keeps it alive."""
         match = _COOKIE.search(cookies)
         session = self._sessions.get(match[1]) if match else None
-        if session is None or self._clock() - session.used > self._timeout:
+        if session is None or self._clock() - session.used > self.timeout:
             return None
         session.used = self._clock()
         return session
@@ -58,7 +58,7 @@ class Sessions:
         self._sessions = {key: session for key, session in self._sessions.items() if session.user != user}
 
     def _sweep(self) -> None:
-        live = {key: one for key, one in self._sessions.items() if self._clock() - one.used <= self._timeout}
+        live = {key: one for key, one in self._sessions.items() if self._clock() - one.used <= self.timeout}
         # All of them alive: the longest unused one gives way.
         self._sessions = dict(sorted(live.items(), key=lambda item: item[1].used)[-(_MOST - 1) :])
 

@@ -1,0 +1,123 @@
+"""Schemas of the answers that are no policy objects: states, statistics, realised entities, traces.
+
+They promise what clients dereference; further fields are allowed everywhere, as NSX's answers have many more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+TEXT: Json = {"type": "string"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+FLAG: Json = {"type": "boolean"}
+
+
+def words(*allowed: str) -> Json:
+    """One of a few words."""
+    return {"type": "string", "enum": list(allowed)}
+
+
+def array(item: Json) -> Json:
+    """An array of one kind of items."""
+    return {"type": "array", "items": item}
+
+
+def structure(required: Json, **optional: Json) -> Json:
+    """An object with properties that are always there and others that may be."""
+    return {"type": "object", "properties": {**required, **optional}, "required": list(required)}
+
+
+def page(item: Json, **more: Json) -> Json:
+    """A list as clients page through it; `result_count` is always there, because some dereference it."""
+    envelope = {"cursor": TEXT, "sort_by": TEXT, "sort_ascending": FLAG}
+    return structure({"results": array(item), "result_count": COUNT}, **envelope, **more)
+
+
+_DETAILS = structure({"error_code": {"type": "integer"}, "error_message": TEXT}, module_name=TEXT)
+_ALARM = structure({"message": TEXT, "severity": TEXT, "error_details": _DETAILS})
+_STATE = words("REALIZED", "UNREALIZED", "ERROR")
+_TIMES = {"publish_time": COUNT, "time_taken_for_realization": COUNT}
+_CONSOLIDATED = structure({"consolidated_status": words("SUCCESS", "IN_PROGRESS", "ERROR")})
+_ATTRIBUTE = structure({"key": TEXT, "values": array(TEXT), "data_type": TEXT, "multivalue": FLAG})
+
+ENTITY = structure(
+    {
+        "entity_type": TEXT,
+        "intent_paths": {**array(TEXT), "minItems": 1},
+        "state": _STATE,
+        "realization_specific_identifier": TEXT,
+        "extended_attributes": array(_ATTRIBUTE),
+        "alarms": array(_ALARM),
+        "resource_type": TEXT,
+        "id": TEXT,
+        "path": TEXT,
+    },
+    **_TIMES,
+)
+STATUS = structure(
+    {
+        "publish_status": _STATE,
+        "consolidated_status": _CONSOLIDATED,
+        "consolidated_status_per_enforcement_point": array(
+            structure({"enforcement_point_path": TEXT, "consolidated_status": _CONSOLIDATED}, alarm=_ALARM)
+        ),
+        "intent_path": TEXT,
+        "intent_version": TEXT,
+    },
+    **_TIMES,
+)
+POLICY_ALARM = structure({"id": TEXT, "source_reference": TEXT, "message": TEXT, "severity": TEXT})
+ALARM = structure({"id": TEXT, "severity": TEXT, "status": TEXT, "description": TEXT, "policy_paths": array(TEXT)})
+
+CONFIGURATION_STATE = structure(
+    {"state": words("success", "in_progress", "error"), "details": array({"type": "object"})},
+    segment_path=TEXT,
+    tier_path=TEXT,
+    failure_message=TEXT,
+)
+_PORT_STATE = structure(
+    {
+        "transport_node_ids": array(TEXT),
+        "realized_bindings": array({"type": "object"}),
+        "discovered_bindings": array({"type": "object"}),
+        "attachment": structure({"id": TEXT, "state": words("FREE", "ATTACHED", "DETACHED")}),
+    }
+)
+_COUNTER = structure({"total": COUNT})
+_COUNTERS = dict.fromkeys(("rx_packets", "rx_bytes", "tx_packets", "tx_bytes"), _COUNTER)
+STATISTICS = structure(
+    {**_COUNTERS, "last_update_timestamp": COUNT},
+    logical_switch_id=TEXT,
+    logical_port_id=TEXT,
+    trunkline_containers=array(structure({**_COUNTERS, "vlan_traffic_tag": COUNT})),
+)
+
+_TRACED = ("delivered_count", "dropped_count", "forwarded_count", "received_count", "protected_count")
+TRACE = structure(
+    {
+        "operation_state": words("IN_PROGRESS", "FINISHED", "FAILED"),
+        "request_status": TEXT,
+        "timeout": COUNT,
+        "counters": structure(dict.fromkeys(_TRACED, COUNT)),
+        "logical_counters": structure(dict.fromkeys(_TRACED, COUNT)),
+        "analysis": array(TEXT),
+    },
+    lport_id=TEXT,
+)
+OBSERVATION = structure({"resource_type": TEXT, "sequence_no": COUNT, "component_type": TEXT})
+
+MEMBER: Json = {"type": "object"}
+
+OPERATIONS: dict[tuple[str, str], Json] = {
+    ("Segment", "state"): CONFIGURATION_STATE,
+    ("Tier0", "state"): CONFIGURATION_STATE,
+    ("Tier1", "state"): CONFIGURATION_STATE,
+    ("Segment", "statistics"): STATISTICS,
+    ("SegmentConnectionBindingMap", "statistics"): STATISTICS,
+    ("SegmentPort", "statistics"): STATISTICS,
+    ("SegmentPort", "state"): _PORT_STATE,
+    ("SegmentPort", "status"): structure({"logical_port_id": TEXT, "status": words("UP", "DOWN")}),
+}
+"""What is answered after an object's id, by type and word."""
