@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -30,6 +31,9 @@ _UNIT = "TRUNKLINE_UNIT"
 _RECORD_AND_EXEC = 'echo $$ >"$0" && exec "$@"'
 _ROUNDS = 50
 """chosen: killing is repeated while processes fork, 50 times 20 ms."""
+
+_KERNEL_THREAD = 0x00200000
+"""PF_KTHREAD among the flags of /proc/PID/stat; linux/sched.h."""
 
 ReadyCheck = Callable[[], Awaitable[bool]]
 
@@ -59,11 +63,33 @@ def log_file(lab: Lab, host: str, name: str) -> Path:
 
 def running(lab: Lab, host: str, name: str) -> int | None:
     """The unit's process id, if its process is alive and this lab's."""
+    pid = _recorded(lab, host, name)
+    return pid if pid is not None and _is_unit(pid, lab, host, name) else None
+
+
+def ended(lab: Lab, host: str, name: str) -> bool:
+    """Whether the unit was started and its process is gone; not when it has yet to write its process id."""
+    pid = _recorded(lab, host, name)
+    return pid is not None and not _is_unit(pid, lab, host, name)
+
+
+def _recorded(lab: Lab, host: str, name: str) -> int | None:
+    """What the pid file says; it is there for a moment before the number is in it."""
     try:
-        pid = int(pid_file(lab, host, name).read_text())
+        return int(pid_file(lab, host, name).read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return pid if _carries(pid, {MARKER: lab.id, _UNIT: f"{host}/{name}"}) and not _zombie(pid) else None
+
+
+def _is_unit(pid: int, lab: Lab, host: str, name: str) -> bool:
+    """Whether the process is this unit's; in the middle of execve(2) its environment is empty for an instant."""
+    for _ in range(_ROUNDS):
+        if found := _environment(pid):
+            return _holds(found, {MARKER: lab.id, _UNIT: f"{host}/{name}"}) and not _zombie(pid)
+        if not _executes(pid):
+            break
+        time.sleep(0.02)
+    return False
 
 
 async def ensure(lab: Lab, unit: Unit, *, fds: tuple[int, ...] = ()) -> bool:
@@ -106,7 +132,7 @@ async def ready(lab: Lab, host: str, name: str, check: ReadyCheck, *, seconds: f
     """
     deadline = asyncio.get_running_loop().time() + seconds
     while not await check():
-        if running(lab, host, name) is None and pid_file(lab, host, name).exists():
+        if ended(lab, host, name):
             raise failed(lab, host, name, "it ended")
         if asyncio.get_running_loop().time() > deadline:
             raise failed(lab, host, name, f"not ready after {seconds:.0f} s", code=NOT_READY)
@@ -116,7 +142,8 @@ async def ready(lab: Lab, host: str, name: str, check: ReadyCheck, *, seconds: f
 def failed(lab: Lab, host: str, name: str, found: str, *, code: str = FAILED) -> problems.RemoteError:
     """The error that says what a unit last wrote."""
     log = log_file(lab, host, name)
-    problem = problems.Problem(code=code, object=f"{host}/{name}", found=found, hint=f"its log is {log}")
+    hint = f"its log is {log}; when the cause is gone, `trunkline lab up` goes on from here"
+    problem = problems.Problem(code=code, object=f"{host}/{name}", found=found, hint=hint)
     return problems.RemoteError("\n".join([str(problem), *tail(log)]), problems=[problem])
 
 
@@ -196,11 +223,25 @@ def _pids() -> list[int]:
 
 def _carries(pid: int, variables: Mapping[str, str]) -> bool:
     """Whether the process was started with these environment variables."""
+    return _holds(_environment(pid), variables)
+
+
+def _environment(pid: int) -> bytes:
     try:
-        found = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
-        return False
+        return b""
+
+
+def _holds(environment: bytes, variables: Mapping[str, str]) -> bool:
+    found = environment.split(b"\0")
     return all(f"{key}={value}".encode() in found for key, value in variables.items())
+
+
+def _executes(pid: int) -> bool:
+    """Whether it is a process with a program: neither gone, nor a zombie, nor a thread of the kernel."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] not in "ZX" and not int(fields[6]) & _KERNEL_THREAD
 
 
 def _netns(pid: int) -> int | None:
