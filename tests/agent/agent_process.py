@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from trunkline.adapters.netlink import outfit
-from trunkline.agent import main, spec, uplinks
+from trunkline.agent import main, spec, trial, uplinks
 from trunkline.agent.attachments import Bound, PodRef, decided, of_living
 from trunkline.agent.settings import Settings
 from trunkline.intent import attachment
@@ -103,7 +103,7 @@ def die_at_line(number: int) -> None:
         return local
 
     def trace(frame: FrameType, _event: str, _argument: object) -> TraceFunction | None:
-        return local if frame.f_code.co_filename in (uplinks.__file__, outfit.__file__) else None
+        return local if frame.f_code.co_filename in (uplinks.__file__, outfit.__file__, trial.__file__) else None
 
     threading.settrace(trace)
     sys.settrace(trace)

@@ -105,7 +105,7 @@ def test_given_a_dressed_card_when_it_moves_then_the_node_stays_reachable_and_re
 def test_given_an_agent_killed_at_any_line_of_the_move_then_the_next_one_completes_it(site: Any) -> None:
     node = dressed_node(site)
     before = picture(node)
-    for line in itertools.count(1, 23):
+    for line in itertools.count(1, 37):
         node.start_agent(ready=False, env={"DIE_AT_LINE": str(line)})
         agent = node.daemons.running["agent"]
         until(lambda agent=agent: agent.poll() is not None or "ready" in (node.directory / "agent.log").read_text(), 20)

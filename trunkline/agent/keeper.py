@@ -18,6 +18,7 @@ from trunkline.agent.management import Management
 from trunkline.agent.node import Node
 from trunkline.agent.settings import Settings
 from trunkline.agent.teams import Teams
+from trunkline.agent.trial import Trial
 from trunkline.agent.uplinks import Uplinks
 from trunkline.kit import problems
 
@@ -35,9 +36,10 @@ class Keeper:
         self.management = Management(switch, bridge=settings.integration_bridge, checksum_offload=datapath != "netdev")
         self._settings = settings
         self._switch = switch
-        self._uplinks = uplinks_of(settings, switch, datapath)
+        trial = Trial(settings)
+        self._uplinks = uplinks_of(settings, switch, trial, datapath)
         self._teams = Teams(switch, settings, datapath=datapath)
-        self._node = Node(switch, settings, guard, self._uplinks, self._teams, self.management, datapath)
+        self._node = Node(switch, settings, guard, self._uplinks, trial, self._teams, self.management, datapath)
         self._changed = asyncio.Event()
 
     def again(self) -> None:
@@ -59,8 +61,10 @@ class Keeper:
                 self.not_ready = ""
                 return
             except (problems.RemoteError, TimeoutError) as error:
-                self.not_ready = str(error) or "Open vSwitch does not answer"
-                _log.warning("the node is not in shape", error=self.not_ready)
+                reason = str(error) or "Open vSwitch does not answer"
+                if reason != self.not_ready:
+                    _log.warning("the node is not in shape", error=reason)
+                self.not_ready = reason
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def watch(self) -> monitor.Watch:
@@ -80,6 +84,6 @@ class Keeper:
         return False
 
 
-def uplinks_of(settings: Settings, switch: Switch, datapath: str) -> Uplinks:
+def uplinks_of(settings: Settings, switch: Switch, trial: Trial, datapath: str) -> Uplinks:
     """The cards that the settings name."""
-    return Uplinks(switch, settings.uplinks, datapath=datapath, state=Path(settings.state_dir))
+    return Uplinks(switch, settings.uplinks, trial, datapath=datapath, state=Path(settings.state_dir))

@@ -26,6 +26,7 @@ from trunkline.agent.ports import Ports
 from trunkline.agent.preparer import Preparer
 from trunkline.agent.server import Server
 from trunkline.agent.settings import Settings
+from trunkline.agent.trial import Trial
 
 _log = structlog.get_logger(__name__)
 
@@ -74,7 +75,7 @@ async def restore(settings: Settings) -> None:
         await node_switch.set_external_ids({}, absent=["ovn-bridge-mappings"])
         if (kind := _datapath(settings)) == "netdev":
             await seclusion.lift()
-        await keeper.uplinks_of(settings, node_switch, kind).restore()
+        await keeper.uplinks_of(settings, node_switch, Trial(settings), kind).restore()
 
 
 class Agent:

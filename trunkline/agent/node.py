@@ -15,6 +15,7 @@ from trunkline.agent.guard import Guard
 from trunkline.agent.management import Management
 from trunkline.agent.settings import Settings
 from trunkline.agent.teams import Teams
+from trunkline.agent.trial import Trial
 from trunkline.agent.uplinks import Uplinks, bridge_name
 from trunkline.kit import problems
 
@@ -33,6 +34,7 @@ class Node:
         settings: Settings,
         guard: Guard | None,
         uplinks: Uplinks,
+        trial: Trial,
         teams: Teams,
         management: Management,
         datapath: str,
@@ -42,6 +44,7 @@ class Node:
         self._settings = settings
         self._guard = guard
         self._uplinks = uplinks
+        self._trial = trial
         self._teams = teams
         self._management = management
         self._datapath = datapath
@@ -51,9 +54,10 @@ class Node:
         """Change what differs.
 
         Raises:
-            RemoteError: the database or the kernel refused; trying again may help.
+            RemoteError: the database or the kernel refused, and trying again may help; or a card was given back.
             TimeoutError: ovs-vswitchd does not answer.
         """
+        await self._trial.settle()  # of an agent before us
         await self._switch.initialise()
         await self._switch.ensure_bridge(self._integration_bridge())
         await self._switch.set_external_ids(self._identity())
@@ -66,6 +70,7 @@ class Node:
         await self._teams.bring_up()
         if self._guard:
             await self._seclude()
+        await self._trial.settle()
         await self._switch.set_external_ids({**self._mappings(), "ovn-remote": self._settings.ovn_remote})
         await self._management.bring_up()
 

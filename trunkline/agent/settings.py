@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `waiting_namespace` is where the far ends of pods' cables lie; of each agent its own, as soon as two share a machine.
     `tallies` is the OVSDB remote of the database in which the policy manager reads what passed each port (empty: none).
     `manager` is who traces packets through a hypervisor (none: nobody does).
+    `uplink_trial` is how long, in seconds, the node may be cut off by the move of its network card before the move is undone.
     `metrics` is an address to serve metrics on ("127.0.0.1:9479"; empty: none).
     """
 
@@ -71,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     state_dir: str = "/var/lib/trunkline"
     waiting_namespace: str = "/run/netns/trunkline-waiting"
     attach_timeout: float = 20.0
+    uplink_trial: float = 30.0
     metrics: str = ""
     tallies: str = ""
     manager: Manager | None = None

@@ -9,7 +9,6 @@ addresses is simply put into the bridge.  Interfaces that the settings do not na
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import msgspec
@@ -19,8 +18,9 @@ from trunkline.adapters.netlink import links, offload, outfit
 from trunkline.adapters.netlink.connection import Connection
 from trunkline.adapters.netlink.outfit import Outfit
 from trunkline.adapters.ovs.switch import BridgeSpec, PortSpec, Switch
-from trunkline.agent import labels
+from trunkline.agent import durable, labels, witnesses
 from trunkline.agent.settings import Uplink
+from trunkline.agent.trial import Trial
 from trunkline.kit import problems
 
 NO_CARD = problems.register("TRK-0520", "An uplink's network interface does not exist")
@@ -40,8 +40,11 @@ def bridge_name(physical_network: str) -> str:
 class Uplinks:
     """The cards that the settings name."""
 
-    def __init__(self, switch: Switch, uplinks: tuple[Uplink, ...], *, datapath: str, state: Path) -> None:
+    def __init__(
+        self, switch: Switch, uplinks: tuple[Uplink, ...], trial: Trial, *, datapath: str, state: Path
+    ) -> None:
         self._switch = switch
+        self._trial = trial
         self._uplinks = uplinks
         self._datapath = datapath
         self._state = state
@@ -77,6 +80,8 @@ class Uplinks:
         bridge = bridge_name(uplink.physical_network)
         card = await asyncio.to_thread(_look, uplink.interface)
         record = self._take_down(uplink, card)
+        if not record.bare and not await asyncio.to_thread(_handed_over, record, bridge):
+            await self._trial.begin(witnesses.gateways(record, bridge, uplink.interface))
         await self._switch.ensure_bridge(self._bridge(uplink, card, carries_node=not record.bare))
         port = self._switch.interface(bridge)
         assert port is not None
@@ -84,7 +89,9 @@ class Uplinks:
         await asyncio.to_thread(prepare, uplink.interface, bridge, self._datapath)
         attached = await self._switch.ensure_port(bridge, PortSpec(name=uplink.interface, external_ids=labels.UPLINK))
         await self._switch.opened(attached, _OPEN_SECONDS)
-        if not record.bare and await asyncio.to_thread(_hand_over, record, bridge):
+        # Every change wakes the agent again, so what is done must not be done again.
+        if not record.bare and not await asyncio.to_thread(_handed_over, record, bridge):
+            await asyncio.to_thread(_hand_over, record, bridge)
             _log.info("the bridge speaks for the node", interface=uplink.interface, bridge=bridge)
 
     def _bridge(self, uplink: Uplink, card: Outfit, *, carries_node: bool) -> BridgeSpec:
@@ -109,7 +116,7 @@ class Uplinks:
         fresh = kept is None or (kept.boot != card.boot and not card.bare)
         record = card if kept is None or fresh else outfit.merged(kept, card)
         if record != kept and not record.bare:
-            _write_durably(self._path(uplink), msgspec.json.encode(record))
+            durable.write(self._path(uplink), msgspec.json.encode(record))
         return record
 
     def _record(self, uplink: Uplink) -> Outfit | None:
@@ -147,20 +154,26 @@ def prepare(card: str, bridge: str, datapath: str) -> None:
         offload.disable_tx_checksum(bridge)
 
 
-def _hand_over(record: Outfit, bridge: str) -> bool:
-    """Let the bridge wear the record and the card nothing; False when it was so already."""
+def _handed_over(record: Outfit, bridge: str) -> bool:
+    """Whether the bridge wears the record and the card nothing."""
+    with Connection() as kernel:
+        wearer, card = links.find(kernel, bridge), links.find(kernel, record.name)
+        if not (wearer and card):
+            return False
+        left = outfit.observe(kernel, card)
+        return left.empty and left.ipv6_disabled == 1 and outfit.worn(kernel, record, wearer)
+
+
+def _hand_over(record: Outfit, bridge: str) -> None:
+    """Let the bridge wear the record and the card nothing."""
     try:
         with Connection() as kernel:
             wearer, card = links.find(kernel, bridge), links.find(kernel, record.name)
             assert wearer
             assert card
-            # Every change wakes the agent again, so what is done must not be done again.
-            if outfit.worn(kernel, record, wearer) and outfit.observe(kernel, card).empty:
-                return False
             outfit.put_on(kernel, record, wearer)
             outfit.take_off(kernel, card)
             outfit.set_ipv6_disabled(record.name, 1)
-            return True
     except OSError as error:
         raise _refused(record.name, error) from error
 
@@ -182,19 +195,3 @@ def _give_back(record: Outfit, bridge: str) -> None:
 def _refused(name: str, error: OSError) -> problems.RemoteError:
     problem = problems.Problem(code=REFUSED, object=f"interface {name}", found=error.strerror or str(error))
     return problems.RemoteError(problems=[problem])
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    """The file is there, whole, when this returns, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -68,12 +68,16 @@ def _run(program: Coroutine[Any, Any, None]) -> None:
 @click.command()
 @_config
 @click.option("--restore", is_flag=True, help="Give the bridged interfaces back to the node as they were, and stop.")
-def agent(path: Path, restore: bool) -> None:
+@click.option("--retry", is_flag=True, help="Move the interfaces although an earlier move cut the node off.")
+def agent(path: Path, restore: bool, retry: bool) -> None:
     """Run a node's agent: CNI server, uplink bridges, data-plane guard."""
     from trunkline.agent import main as program
+    from trunkline.agent import trial
     from trunkline.agent.settings import Settings
 
     loaded = _load(path, Settings)
+    if retry:
+        trial.forgive(loaded)
     _run(program.restore(loaded) if restore else program.run(loaded))
 
 

@@ -8,7 +8,8 @@ Proxy variables of the environment are not followed: a node's agent must reach i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from typing import Any, Literal
 import httpx2
 import msgspec
 from lightkube.config.client_adapter import ConnectionParams
-from lightkube.config.kubeconfig import KubeConfig
+from lightkube.config.kubeconfig import KubeConfig, SingleConfig
 
 from trunkline.adapters.kube import errors, events, resources
 from trunkline.adapters.kube.resources import Resource
@@ -60,15 +61,8 @@ class Kube:
         Raises:
             IntentError: the file is missing or is not a usable kubeconfig.
         """
-        try:
-            config = KubeConfig.from_file(str(kubeconfig)).get()
-            assert config is not None
-            params = ConnectionParams(timeout=_TIMEOUT, trust_env=False).httpx_params(config)
-        except Exception as error:  # whatever a malformed file makes lightkube stumble over
-            problem = problems.Problem(
-                code=KUBECONFIG, object=f"kubeconfig {kubeconfig}", found=errors.cut(repr(error))
-            )
-            raise problems.IntentError(problems=[problem]) from error
+        with _readable(kubeconfig):
+            params = ConnectionParams(timeout=_TIMEOUT, trust_env=False).httpx_params(_current(kubeconfig))
         clients = [httpx2.AsyncClient(**params, limits=limits) for limits in (_LIMITS, _WATCH_LIMITS)]
         return cls(*clients, field_manager=field_manager)
 
@@ -253,6 +247,31 @@ class Kube:
         except (httpx2.HTTPError, msgspec.DecodeError) as error:
             raise errors.unreachable(where, repr(error)) from error
         return answer
+
+
+def server(kubeconfig: Path | str) -> str:
+    """The URL of the API server that the kubeconfig's current context means.
+
+    Raises:
+        IntentError: the file is missing or is not a usable kubeconfig.
+    """
+    with _readable(kubeconfig):
+        return str(_current(kubeconfig).cluster.server)
+
+
+@contextmanager
+def _readable(kubeconfig: Path | str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever a malformed file makes lightkube stumble over
+        problem = problems.Problem(code=KUBECONFIG, object=f"kubeconfig {kubeconfig}", found=errors.cut(repr(error)))
+        raise problems.IntentError(problems=[problem]) from error
+
+
+def _current(kubeconfig: Path | str) -> SingleConfig:
+    config = KubeConfig.from_file(str(kubeconfig)).get()
+    assert config is not None
+    return config
 
 
 def complete(obj: Object, resource: Resource) -> Object:

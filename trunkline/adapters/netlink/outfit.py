@@ -14,7 +14,7 @@ import msgspec
 
 from trunkline.adapters.netlink import addresses, links, routes, rules
 from trunkline.adapters.netlink.connection import Connection
-from trunkline.kit.addresses import IPInterface
+from trunkline.kit.addresses import IPAddress, IPInterface
 
 _REPEATED = frozenset({errno.EEXIST, errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL})
 """What a step answers that has been done before."""
@@ -125,6 +125,12 @@ def take_off(kernel: Connection, wearer: links.Link) -> None:
         ],
         tolerate=_REPEATED,
     )
+
+
+def gateways(outfit: Outfit) -> frozenset[IPAddress]:
+    """The next hops of its default routes."""
+    found = (routes.parse(raw) for raw in outfit.routes)
+    return frozenset(route.gateway for route in found if route.gateway and not route.prefix.prefixlen)
 
 
 def set_ipv6_disabled(name: str, value: int) -> None:
