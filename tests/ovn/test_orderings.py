@@ -28,6 +28,7 @@ SEQUENCES = {
     "containers-come-and-get-limits": ["unguarded-and-moving", "containers-behind-tags", "limits-of-ports"],
     "tiers": ["tier-1-on-a-tier-0", "translations-at-two-gateways", "refused-fabric-objects", "tier-1-on-a-tier-0"],
     "gateways-change": ["router-of-vlans-alone", "refused-fabric-objects", "translations-at-two-gateways"],
+    "source-routes-come-and-go": ["overlay-of-two-nodes", "node-egress-by-source-route", "overlay-of-two-nodes"],
     "vlan-gets-a-router": ["pods-on-a-vlan", "router-leg-on-a-vlan", "address-outside-its-subnet"],
 }
 
@@ -130,6 +131,21 @@ def test_one_changed_port_among_many_touches_one_row() -> None:
     assert target.apply([msgspec.structs.replace(ports[7], chassis="n1")]) == set()
 
 
+def test_overlay_network_has_a_switch_from_its_first_port_or_leg_to_its_last() -> None:
+    network = model.Network(id="overlay/n", kind=model.NetworkKind.OVERLAY)
+    one, other = (model.Port(id=name, network=network.id, guard=model.Guard.NONE) for name in ("p1", "p2"))
+    leg = model.RouterPort(id="l", router="r", network=network.id, mac="02:00:00:00:00:01", addresses=model_address(0))
+    switch = ovn.RowKey("Logical_Switch", "Network", network.id)
+    target = ovn.Target()
+
+    assert target.apply([network, model.Router(id="r")]) == {ovn.RowKey("Logical_Router", "Router", "r")}
+    assert switch in target.apply([one])
+    assert switch not in target.apply([other, leg])
+    assert switch not in target.apply([], map(identity.key_of, (one, leg)))
+    assert switch in target.apply([], [identity.key_of(other)])
+    assert switch not in target.rows
+
+
 class Counting(dict[Any, Any]):
     """Counts how often somebody looks at an object."""
 
@@ -180,7 +196,7 @@ def test_cost_of_one_more_tier_1_does_not_grow_with_the_routes_of_the_tier_0() -
         target = ovn.Target()
         target.apply([model.Router(id="t0"), *(item for number in range(1, beside + 1) for item in tier_1(number))])
         target._context._objects = objects = Counting(target._context._objects)
-        assert len(target.apply(tier_1(0))) == 6
+        assert len(target.apply(tier_1(0))) == 4
         return objects.looks
 
     assert looks(beside=100) == looks(beside=2)

@@ -23,6 +23,9 @@ DEFAULT_OWNER = "cluster"
 
 _O = TypeVar("_O", bound=model.Object)
 
+_USERS = (model.Port, model.RouterPort)
+"""What uses a network."""
+
 
 class Context:
     """An index over intent objects; `owner` marks every row that follows from them."""
@@ -36,6 +39,7 @@ class Context:
         self._connected: dict[tuple[str, IPNetwork], set[ObjectKey]] = defaultdict(set)
         self._lengths: dict[str, set[int]] = defaultdict(set)
         self._hops: dict[tuple[str, int], list[tuple[int, ObjectKey]]] = defaultdict(list)
+        self._sourced: dict[str, set[ObjectKey]] = defaultdict(set)
         self.judgements: dict[ObjectKey, tuple[Problem, ...]] = {}
         """What `checks` has found; forgotten as soon as something that it may have looked at changes."""
         for item in objects:
@@ -55,6 +59,8 @@ class Context:
             self._lengths[place[0]].add(place[1].prefixlen)
         for router, hop in _hops(item):
             bisect.insort(self._hops[router, hop.version], (int(hop), key))
+        for router in _sources(item):
+            self._sourced[router].add(key)
         return self._forget(affected | self._affected(key))
 
     def remove(self, key: ObjectKey) -> set[ObjectKey]:
@@ -70,6 +76,8 @@ class Context:
         for router, hop in _hops(item) if item else ():
             hops = self._hops[router, hop.version]
             del hops[bisect.bisect_left(hops, (int(hop), key))]
+        for router in _sources(item) if item else ():
+            self._sourced[router].discard(key)
         return self._forget(affected)
 
     def _forget(self, affected: set[ObjectKey]) -> set[ObjectKey]:
@@ -95,12 +103,23 @@ class Context:
         """The ids of other ports that stand for the same tag of the same parent, sorted."""
         return sorted({key.id for tag in _tags(port) for key in self._tagged.get(tag, ())} - {port.id})
 
+    def is_used(self, network: str) -> bool:
+        """Whether a port or a router's leg is on a network."""
+        return any(self._of_kind(_key(model.Network, network), kind) for kind in _USERS)
+
+    def routes_by_source(self, router: str) -> bool:
+        """Whether a router has routes for some source prefixes only."""
+        return bool(self._sourced.get(router))
+
     def connections_towards(self, router: str, address: IPAddress) -> Iterator[model.RouterPort | model.RouterLink]:
-        """The legs and links of a router whose prefixes hold the address; costs the same however many there are."""
-        for length in self._lengths.get(router, ()):
+        """The legs and links of a router whose prefixes hold the address, longest prefix first.
+
+        Costs the same however many there are.
+        """
+        for length in sorted(self._lengths.get(router, ()), reverse=True):
             if length <= address.max_prefixlen:
                 prefix = ipaddress.ip_network((address, length), strict=False)
-                for key in self._connected.get((router, prefix), ()):
+                for key in sorted(self._connected.get((router, prefix), ())):
                     connection = self._objects[key]
                     assert isinstance(connection, model.RouterPort | model.RouterLink)
                     yield connection
@@ -129,9 +148,23 @@ class Context:
                 followers |= self._of_kind(_key(model.Network, network), model.Port)
             case model.RouterPort() | model.RouterLink() as connection:
                 followers |= {route for place in _places(connection) for route in self._routes_into(*place)}
+                followers |= self._network_of_only(key)
             case model.Port() as port:
                 followers |= {_key(model.Port, other) for other in self.same_tag(port)}
+                followers |= self._network_of_only(key)
+            case model.Route(router=router) if self._sourced.get(router) == {key}:
+                followers |= self._of_kind(_key(model.Router, router), model.RouterPort)
+                followers |= self._of_kind(_key(model.Router, router), model.RouterLink)
         return followers
+
+    def _network_of_only(self, key: ObjectKey) -> set[ObjectKey]:
+        """The network of a port or leg that is alone there: whether it is used depends on that one."""
+        item = self._objects[key]
+        if not isinstance(item, _USERS):
+            return set()
+        network = _key(model.Network, item.network)
+        users = sum(len(self._of_kind(network, kind)) for kind in _USERS)
+        return {network} if users == 1 else set()
 
     def _routes_into(self, router: str, prefix: IPNetwork) -> list[ObjectKey]:
         """The routes of a router whose next hops are in a prefix; costs no more for those that are not."""
@@ -177,6 +210,11 @@ def _tags(item: model.Object) -> tuple[tuple[str, int], ...]:
 def _hops(item: model.Object) -> tuple[tuple[str, IPAddress], ...]:
     """The router and the next hop of a route."""
     return ((item.router, item.next_hop),) if isinstance(item, model.Route) and item.next_hop else ()
+
+
+def _sources(item: model.Object) -> tuple[str, ...]:
+    """The router of a route for one source prefix."""
+    return (item.router,) if isinstance(item, model.Route) and item.source_prefix else ()
 
 
 def _places(item: model.Object) -> tuple[tuple[str, IPNetwork], ...]:

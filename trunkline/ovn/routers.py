@@ -2,8 +2,8 @@
 
 A packet that enters a router first gets a next hop by longest destination prefix (static routes and the legs' own
 prefixes); then the router's policies may change it.  A route for one source prefix is such a policy.  So that it catches
-only what leaves the router's own networks, every leg claims its prefixes in a higher band.  Each object thereby has
-rows of its own, no match lists the cluster's prefixes, and none negates.
+only what leaves the router's own networks, every leg of a router with such routes claims its prefixes in a higher band.  Each
+object thereby has rows of its own, no match lists the cluster's prefixes, and none negates.
 
     band of priorities      policy                                      follows from
     30000                   to a prefix of a leg: route as usual        RouterPort, RouterLink
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from trunkline.intent import model
 from trunkline.kit.addresses import IPInterface, IPNetwork
-from trunkline.ovn import match, names, schema
+from trunkline.ovn import checks, match, names, schema
 from trunkline.ovn.context import Context
 from trunkline.ovn.identity import RowKey
 from trunkline.ovn.rows import Draft
@@ -66,8 +66,8 @@ def peer(item: model.RouterPort, context: Context) -> Iterator[Draft]:
 
 
 def connected(item: model.RouterPort, context: Context) -> Iterator[Draft]:
-    """Packets to a prefix of the leg keep the next hop that routing gave them."""
-    for prefix in _prefixes(item.addresses):
+    """Packets to a prefix of the leg keep the next hop that routing gave them, where source routes might change it."""
+    for prefix in _prefixes(item.addresses) if context.routes_by_source(item.router) else ():
         yield Draft(_as_routed(prefix), part=str(prefix), parent=router_key(item.router))
 
 
@@ -84,16 +84,23 @@ def link_ports(item: model.RouterLink, context: Context) -> Iterator[Draft]:
 
 
 def link_connected(item: model.RouterLink, context: Context) -> Iterator[Draft]:
-    """Packets to a prefix of the link keep the next hop that routing gave them, at both ends."""
+    """Packets to a prefix of the link keep the next hop that routing gave them, at both ends, as with a leg."""
     for end in item.ends:
-        for prefix in _prefixes(end.addresses):
+        for prefix in _prefixes(end.addresses) if context.routes_by_source(end.router) else ():
             yield Draft(_as_routed(prefix), part=f"{end.router}|{prefix}", parent=router_key(end.router))
 
 
 def static_route(item: model.Route, context: Context) -> Iterator[Draft]:
-    """A route for packets from anywhere; OVN balances over rows that differ in nothing but the next hop."""
+    """A route for packets from anywhere; OVN balances over rows of one prefix.
+
+    Without `output_port` northd would look for the next hop on every port of the router, for each route, at each change.
+    """
     if item.source_prefix is None:
-        columns = {"ip_prefix": str(item.prefix), "nexthop": str(item.next_hop or DISCARD)}
+        columns: schema.Columns = {
+            "ip_prefix": str(item.prefix),
+            "nexthop": str(item.next_hop or DISCARD),
+            "output_port": _way_to(item, context),
+        }
         yield Draft(columns, parent=router_key(item.router))
 
 
@@ -112,6 +119,18 @@ def source_route(item: model.Route, context: Context) -> Iterator[Draft]:
 def source_route_priority(source: IPNetwork, destination: IPNetwork) -> int:
     """Where a source route stands in its band."""
     return SOURCE_ROUTE_PRIORITY + source.prefixlen * _PREFIX_LENGTHS + destination.prefixlen
+
+
+def _way_to(route: model.Route, context: Context) -> str | None:
+    """The router's port on whose network the next hop is."""
+    found = context.connections_towards(route.router, route.next_hop) if route.next_hop else ()
+    way = next((each for each in found if not checks.refusals(each, context)), None)
+    match way:
+        case model.RouterPort():
+            return names.router_port(way.id)
+        case model.RouterLink():
+            return names.link_port(way.id, route.router)
+    return None
 
 
 def _networks(addresses: tuple[IPInterface, ...]) -> frozenset[str]:

@@ -31,18 +31,18 @@ class Rule(msgspec.Struct, frozen=True):
 
 RULES = (
     # kind             table                builder                    part (identity)       when
-    Rule(model.Network, schema.SWITCH, switches.switch),
+    Rule(model.Network, schema.SWITCH, switches.switch, when="a VLAN network, or one with a port or a leg"),
     Rule(model.Network, schema.SWITCH_PORT, switches.localnet_port, "localnet", "a VLAN network"),
     Rule(model.Port, schema.SWITCH_PORT, switches.port),
     Rule(model.Qos, schema.QOS, qos.qos),
     Rule(model.Router, schema.ROUTER, routers.router),
     Rule(model.RouterPort, schema.ROUTER_PORT, routers.leg),
     Rule(model.RouterPort, schema.SWITCH_PORT, routers.peer, "peer"),
-    Rule(model.RouterPort, schema.POLICY, routers.connected, "the prefix"),
+    Rule(model.RouterPort, schema.POLICY, routers.connected, "the prefix", "on a router with source routes"),
     Rule(model.RouterPort, schema.ACL, acls.stateless_localnet, "the direction", "on a VLAN network"),
     Rule(model.RouterPort, schema.GATEWAY_CHASSIS, gateways.candidates, "the chassis", "with `gateway_chassis`"),
     Rule(model.RouterLink, schema.ROUTER_PORT, routers.link_ports, "the router"),
-    Rule(model.RouterLink, schema.POLICY, routers.link_connected, "router|prefix"),
+    Rule(model.RouterLink, schema.POLICY, routers.link_connected, "router|prefix", "to one with source routes"),
     Rule(model.Route, schema.STATIC_ROUTE, routers.static_route, when="without `source_prefix`"),
     Rule(model.Route, schema.POLICY, routers.source_route, when="with `source_prefix`"),
     Rule(model.Nat, schema.NAT, gateways.nat),

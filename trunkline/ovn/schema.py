@@ -164,7 +164,7 @@ TABLES: Mapping[str, Table] = {
     STATIC_ROUTE: Table(
         parent=ROUTER,
         parent_column="static_routes",
-        columns={"ip_prefix": _TEXT, "nexthop": _TEXT, "external_ids": _MARKS},
+        columns={"ip_prefix": _TEXT, "nexthop": _TEXT, "output_port": _OPTIONAL, "external_ids": _MARKS},
     ),
     POLICY: Table(
         parent=ROUTER,

@@ -19,11 +19,15 @@ def switch_key(network: str) -> RowKey:
 
 
 def switch(network: model.Network, context: Context) -> Iterator[Draft]:
-    """The switch, named as the network.
+    """The switch, named as the network; an overlay network where nothing is has none.
+
+    northd 23.03 computes every switch anew whatever changes, and a fabric has thousands of segments that wait for a first
+    machine.  A VLAN network is never empty: its localnet port is there.
 
     `other_config:subnet` stays unset: with it OVN would hand out addresses itself.
     """
-    yield Draft({"name": network.id})
+    if network.kind is model.NetworkKind.VLAN or context.is_used(network.id):
+        yield Draft({"name": network.id})
 
 
 def localnet_port(network: model.Network, context: Context) -> Iterator[Draft]:

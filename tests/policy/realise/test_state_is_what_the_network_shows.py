@@ -73,41 +73,41 @@ async def test_a_hypervisor_that_does_not_answer_is_named_and_holds_up_nobody_el
     await manager.becomes(MAP, "REALIZED")
 
     hypervisors[1].freeze()
-    await manager.put("/infra/segments/late")
-    assert (await manager.entity("/infra/segments/late"))["state"] == "UNREALIZED"
-    entity = await manager.becomes("/infra/segments/late", "REALIZED")
+    await manager.put("/infra/tier-1s/late")
+    assert (await manager.entity("/infra/tier-1s/late"))["state"] == "UNREALIZED"
+    entity = await manager.becomes("/infra/tier-1s/late", "REALIZED")
     assert entity["alarms"][0]["message"] == "hypervisor hv2 does not answer"
     assert (await manager.entity(NODE))["state"] == "REALIZED"
 
     hypervisors[1].thaw()
     async with asyncio.timeout(10):
-        while (await manager.entity("/infra/segments/late"))["alarms"]:  # noqa: ASYNC110
+        while (await manager.entity("/infra/tier-1s/late"))["alarms"]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)  # clients poll
 
 
 async def test_nothing_is_realized_while_northd_is_down(manager: Any, ovn_central: Any) -> None:
-    await manager.put("/infra/segments/before")
-    await manager.becomes("/infra/segments/before", "REALIZED")
+    await manager.put("/infra/tier-1s/before")
+    await manager.becomes("/infra/tier-1s/before", "REALIZED")
     ovn_central.kill("northd")
 
-    await manager.put("/infra/segments/while")
+    await manager.put("/infra/tier-1s/while")
     await asyncio.sleep(0.3)
-    assert (await manager.entity("/infra/segments/while"))["state"] == "UNREALIZED"
-    assert (await manager.entity("/infra/segments/before"))["state"] == "REALIZED"
+    assert (await manager.entity("/infra/tier-1s/while"))["state"] == "UNREALIZED"
+    assert (await manager.entity("/infra/tier-1s/before"))["state"] == "REALIZED"
 
     ovn_central.start_northd()
-    await manager.becomes("/infra/segments/while", "REALIZED")
+    await manager.becomes("/infra/tier-1s/while", "REALIZED")
 
 
 async def test_databases_may_go_and_come_back(manager: Any, ovn_central: Any) -> None:
     await parent_and_child(manager)
     await manager.becomes(MAP, "REALIZED")
     ovn_central.kill("nb")
-    await manager.put("/infra/segments/while")
-    assert (await manager.entity("/infra/segments/while"))["state"] == "UNREALIZED"
+    await manager.put("/infra/tier-1s/while")
+    assert (await manager.entity("/infra/tier-1s/while"))["state"] == "UNREALIZED"
 
     await asyncio.to_thread(ovn_central.start_database, "nb")
-    await manager.becomes("/infra/segments/while", "REALIZED", 20)
+    await manager.becomes("/infra/tier-1s/while", "REALIZED", 20)
 
 
 async def test_what_cannot_be_done_is_an_error_and_what_is_done_in_part_an_alarm(manager: Any) -> None:
