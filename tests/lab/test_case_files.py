@@ -10,10 +10,11 @@ import pytest
 
 from trunkline.kit.problems import IntentError
 from trunkline.lab import reading
-from trunkline.lab.cases import applying, asking, finding, listening, observing, pinging
+from trunkline.lab.cases import applying, asking, finding, listening, naming, observing, pinging
 from trunkline.lab.cases.bench import Bench, StepFailed
 from trunkline.lab.cases.listening import Meant
-from trunkline.lab.cases.model import Match
+from trunkline.lab.cases.model import Match, Request
+from trunkline.lab.fabric import vifs
 from trunkline.lab.packets import Packet
 from trunkline.lab.state import Lab
 
@@ -157,6 +158,22 @@ def test_a_place_may_be_a_container_of_the_topology() -> None:
     assert asyncio.run(bench.address("node-a")) == IPv4Address("192.168.10.11")
     with pytest.raises(StepFailed, match="no cluster"):
         _ = bench.kube
+
+
+def test_names_of_what_differs_from_lab_to_lab_are_filled_in() -> None:
+    drawn = reading.load(Path(__file__).parents[2] / "labs" / "fabric.yaml")
+    bench = Bench(Lab("none"), drawn, None, None, root=Path(), say=print)
+    body = {"attachment": {"id": "{card/node-a}"}, "macs": ["{mac/node-a}", "{mac/vm/node-a/web}"], "tag": 7}
+
+    found = naming.filled(bench, Request(put="{port/node-a}/x", body=body))
+
+    assert found.put == f"/infra/segments/openshift-segment/ports/default:{vifs.identity(bench.lab, 'node-a')}/x"
+    assert found.body is not None
+    assert found.body["attachment"]["id"] == vifs.identity(bench.lab, "node-a")
+    assert len(set(found.body["macs"])) == 2
+    for wrong in ("{port/nobody}", "{mac/vm/node-a/nobody}"):
+        with pytest.raises(StepFailed, match="nobody"):
+            naming.filled(bench, Request(get=wrong))
 
 
 def test_fields_are_looked_up_by_path() -> None:

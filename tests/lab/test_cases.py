@@ -62,7 +62,7 @@ def lab_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 
 def _parameters() -> Iterator[ParameterSet]:
     for case, topology in RUNS:
-        marks = [pytest.mark.slow] if case.name in UNSETTLED else []
+        marks = [pytest.mark.slow] if case.slow or case.name in UNSETTLED else []
         yield pytest.param(case, topology, marks=marks, id=f"{case.name}@{Path(topology).stem}")
 
 

@@ -116,6 +116,29 @@ def test_network_that_gets_another_physical_network_gets_another_localnet_port_a
     assert {key.table for key in touched} == {"ACL", "Logical_Switch_Port"}
 
 
+def test_leg_that_goes_to_another_router_gets_other_ports_at_both_ends(intent_of_case: Any) -> None:
+    """What ovn-controller knows of the former peer is good for nothing, and it keeps it as long as a port's name stays."""
+    intent = intent_of_case("tier-1-on-a-tier-0")
+    leg = next(iter(intent.router_ports.values()))
+    other = next(router for router in intent.routers if router != leg.router)
+    moved = ovn.compile_rows(intent.of([*intent.objects(), msgspec.structs.replace(leg, router=other)])).rows
+
+    before, after = ({_name(rows, table, leg.id) for table in _ENDS} for rows in (ovn.compile_rows(intent).rows, moved))
+
+    assert len(before) == len(after) == 2
+    assert not before & after
+
+
+_ENDS = ("Logical_Router_Port", "Logical_Switch_Port")
+
+
+def _name(rows: Any, table: str, leg: str) -> Any:
+    (name,) = [
+        row.columns["name"] for key, row in rows.items() if (key.table, key.kind, key.id) == (table, "RouterPort", leg)
+    ]
+    return name
+
+
 def test_one_changed_port_among_many_touches_one_row() -> None:
     network = model.Network(id="overlay/n", kind=model.NetworkKind.OVERLAY)
     ports = [

@@ -199,7 +199,7 @@ def test_plan_for_one_key_inserts_the_row_that_it_refers_to(new_database: Any, i
     database.apply(ovn.plan(rows, database.observed(), [key]))
 
     (nat,) = database.rows["NAT"].values()
-    assert database.rows["Logical_Router_Port"][nat["gateway_port"]]["name"] == "router:up/320"
+    assert database.rows["Logical_Router_Port"][nat["gateway_port"]]["name"] == "router:up/320|t0"
     assert ovn.plan(rows, database.observed(), [key]) == ovn.Plan()
 
 
@@ -221,7 +221,7 @@ def test_rows_that_need_one_whose_name_a_stranger_holds_wait_for_it_with_the_sam
     new_database: Any, intent_of_case: Any
 ) -> None:
     database, intent = new_database(), intent_of_case("translations-at-two-gateways")
-    theirs = database.insert("Logical_Router_Port", name="router:up/320")
+    theirs = database.insert("Logical_Router_Port", name="router:up/320|t0")
     database.insert("Logical_Router", uuid="theirs", ports={theirs})
 
     plan = replan(database, intent)

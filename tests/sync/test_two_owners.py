@@ -139,7 +139,7 @@ async def test_gateway_that_somebody_deletes_comes_back_with_its_machines_and_it
     async with writing("fabric") as fabric:
         await fabric.written(fabric.replace(FABRIC))
 
-        await asyncio.to_thread(ovn_central.nbctl, "lrp-del", f"router:{UPLINK.id}")
+        await asyncio.to_thread(ovn_central.nbctl, "lrp-del", f"router:{UPLINK.id}|{UPLINK.router}")
 
         async with asyncio.timeout(5):
             while not await asyncio.to_thread(is_whole, ovn_central):  # noqa: ASYNC110 - an outside observer's look
@@ -148,7 +148,9 @@ async def test_gateway_that_somebody_deletes_comes_back_with_its_machines_and_it
 
 def is_whole(central: Any) -> bool:
     """Whether the translation refers to the gateway, which has both machines."""
-    uplink = central.nbctl("--bare", "--columns=_uuid", "find", "logical_router_port", f'name="router:{UPLINK.id}"')
+    uplink = central.nbctl(
+        "--bare", "--columns=_uuid", "find", "logical_router_port", f'name="router:{UPLINK.id}|{UPLINK.router}"'
+    )
     nat = central.nbctl("--bare", "--columns=gateway_port", "list", "nat")
     machines = central.nbctl("--bare", "--columns=chassis_name", "list", "gateway_chassis")
     return bool(uplink.strip()) and uplink == nat and set(machines.split()) == {"edge1", "edge2"}

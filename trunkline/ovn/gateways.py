@@ -31,7 +31,7 @@ def candidates(item: model.RouterPort, context: Context) -> Iterator[Draft]:
     """The machines that may serve a gateway, best first; BFD between them decides."""
     for place, chassis in enumerate(item.gateway_chassis):
         columns: schema.Columns = {
-            "name": names.gateway_chassis(item.id, chassis),
+            "name": names.gateway_chassis(item.id, item.router, chassis),
             "chassis_name": chassis,
             "priority": HIGHEST_PRIORITY - place,
         }

@@ -30,21 +30,25 @@ def localnet_port(network: str, physical_network: str) -> str:
     return f"localnet:{network}|{physical_network}"
 
 
-def router_port(leg: str) -> str:
-    """The router's end of a router leg."""
-    return f"router:{leg}"
+def router_port(leg: str, router: str) -> str:
+    """The router's end of a router leg.
+
+    A leg that goes to another router has other ports, at both ends: ovn-controller 23.03 remembers which port of which
+    datapath is the peer of one that stays, and goes on sending to the router that was.
+    """
+    return f"router:{leg}|{router}"
 
 
-def link_port(link: str, router: str) -> str:
-    """A router's end of a link to another router."""
-    return f"link:{link}|{router}"
-
-
-def gateway_chassis(leg: str, chassis: str) -> str:
-    """A machine's candidacy for a gateway."""
-    return f"{router_port(leg)}|{chassis}"
-
-
-def peer_port(leg: str) -> str:
+def peer_port(leg: str, router: str) -> str:
     """The switch's end of a router leg."""
-    return f"peer:{leg}"
+    return f"peer:{leg}|{router}"
+
+
+def link_port(link: str, router: str, other: str) -> str:
+    """A router's end of a link to another router; another one is another link, as with `router_port`."""
+    return f"link:{link}|{router}|{other}"
+
+
+def gateway_chassis(leg: str, router: str, chassis: str) -> str:
+    """A machine's candidacy for a gateway."""
+    return f"{router_port(leg, router)}|{chassis}"

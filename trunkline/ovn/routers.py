@@ -45,7 +45,7 @@ def leg(item: model.RouterPort, context: Context) -> Iterator[Draft]:
     """The router's end of the leg, with the addresses its neighbours use as gateway."""
     bridged = item.redirect is model.Redirect.BRIDGED
     columns: schema.Columns = {
-        "name": names.router_port(item.id),
+        "name": names.router_port(item.id, item.router),
         "mac": item.mac,
         "networks": _networks(item.addresses),
         "options": {"redirect-type": "bridged"} if bridged else {},
@@ -57,10 +57,10 @@ def peer(item: model.RouterPort, context: Context) -> Iterator[Draft]:
     """The switch's end of the leg; a gateway's tells its network when the addresses it holds have moved."""
     announced = {"nat-addresses": "router"} if item.gateway_chassis else {}
     columns: schema.Columns = {
-        "name": names.peer_port(item.id),
+        "name": names.peer_port(item.id, item.router),
         "type": "router",
         "addresses": frozenset({"router"}),
-        "options": {"router-port": names.router_port(item.id)} | announced,
+        "options": {"router-port": names.router_port(item.id, item.router)} | announced,
     }
     yield Draft(columns, part="peer", parent=switch_key(item.network))
 
@@ -75,10 +75,10 @@ def link_ports(item: model.RouterLink, context: Context) -> Iterator[Draft]:
     """The two ends of a link, each naming the other as its peer."""
     for end, other in (item.ends, item.ends[::-1]):
         columns: schema.Columns = {
-            "name": names.link_port(item.id, end.router),
+            "name": names.link_port(item.id, end.router, other.router),
             "mac": end.mac,
             "networks": _networks(end.addresses),
-            "peer": names.link_port(item.id, other.router),
+            "peer": names.link_port(item.id, other.router, end.router),
         }
         yield Draft(columns, part=end.router, parent=router_key(end.router))
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from trunkline.adapters.nsx import Document
-from trunkline.lab.cases import listening, observing
+from trunkline.lab.cases import listening, naming, observing
 from trunkline.lab.cases.bench import Bench, StepFailed
 from trunkline.lab.cases.model import Request, Step
 from trunkline.lab.fabric import attaching, requests
@@ -28,6 +28,7 @@ async def ask(bench: Bench, wanted: Request, run_steps: RunSteps) -> list[str]:
         StepFailed: the answer is not as wanted.
         RemoteError: there is no answer, or the network does not follow.
     """
+    wanted = naming.filled(bench, wanted)
     method, path = wanted.asked()
     if wanted.grows:
         return await _watch(bench, wanted, run_steps)

@@ -133,6 +133,7 @@ class Ping(_Part, frozen=True, kw_only=True):
 class Request(_Part, frozen=True, kw_only=True):
     """Ask the policy API: one method with a policy path, what to send, and what the answer must be.
 
+    In the path and in bodies `{port/node-a}`, `{card/node-a}` and `{mac/vm/node-a/web}` stand for what the lab gave them.
     `answer` holds what must be in the answer, "*" standing for any value; with `realised` the step ends when the network
     follows the document.  A GET is repeated for up to `within` seconds until its answer is as wanted.
     When the case ends the document is again what it was before.
@@ -213,10 +214,14 @@ VERBS = (*CLUSTER_VERBS, *FABRIC_VERBS)
 
 
 class Case(_Part, frozen=True, kw_only=True):
-    """One case; what is under `finally` is done however the other steps went."""
+    """One case; what is under `finally` is done however the other steps went.
+
+    A `slow` one is run by `trunkline lab check` and `make check-all`, not by `make test`.
+    """
 
     name: str
     says: str
+    slow: bool = False
     topology: str | tuple[str, ...] = DEFAULT_TOPOLOGY
     given: tuple[Step, ...] = ()
     when: tuple[Step, ...] = ()
