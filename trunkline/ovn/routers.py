@@ -127,9 +127,10 @@ def _way_to(route: model.Route, context: Context) -> str | None:
     way = next((each for each in found if not checks.refusals(each, context)), None)
     match way:
         case model.RouterPort():
-            return names.router_port(way.id)
+            return names.router_port(way.id, way.router)
         case model.RouterLink():
-            return names.link_port(way.id, route.router)
+            (other,) = (end.router for end in way.ends if end.router != route.router)
+            return names.link_port(way.id, route.router, other)
     return None
 
 
