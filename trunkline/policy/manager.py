@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trunkline.adapters import store as documents
-from trunkline.dialects.nsx import catalogue, change, compose, errors, realized, seeds, statistics
+from trunkline.dialects.nsx import catalogue, change, compose, errors, realized, seeds, statistics, unheeded
 from trunkline.dialects.nsx.realized import Realisation, Realiser
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit import clock
@@ -151,7 +151,7 @@ class Manager:
     def realisation(self, entry: Entry) -> Realisation:
         """What the network does about an object."""
         found = realized.themselves(entry) or self._realiser.realisation(entry.path, entry.body["_revision"])
-        return found or realized.UNKNOWN
+        return realized.remarked(found or realized.UNKNOWN, unheeded.remarks(entry))
 
     def statistics(self, entry: Entry) -> Body:
         """What passed a segment, a port or a binding map."""

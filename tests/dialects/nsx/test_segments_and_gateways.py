@@ -266,15 +266,42 @@ def test_objects_in_a_missing_project_or_under_a_missing_gateway_are_not_found(m
             manager.patch(path)
 
 
-def test_a_tier_0_has_interfaces_and_a_tier_1_has_none(manager):
-    body = {"segment_path": "/infra/segments/up", "subnets": [{"ip_addresses": ["192.0.2.2"], "prefix_len": 24}]}
-    for path in ("/infra/segments/up", "/infra/tier-0s/t0", "/infra/tier-1s/t1"):
+def test_gateways_of_both_tiers_have_interfaces(manager):
+    def body(segment):
+        return {
+            "segment_path": f"/infra/segments/{segment}",
+            "subnets": [{"ip_addresses": ["192.0.2.2"], "prefix_len": 24}],
+        }
+
+    for path in ("/infra/segments/up", "/infra/segments/side", "/infra/tier-0s/t0", "/infra/tier-1s/t1"):
         manager.patch(path)
     for gateway in ("/infra/tier-0s/t0", "/infra/tier-1s/t1"):
         manager.patch(f"{gateway}/locale-services/default")
-    uplink = manager.patch("/infra/tier-0s/t0/locale-services/default/interfaces/up", **body)
+    uplink = manager.patch("/infra/tier-0s/t0/locale-services/default/interfaces/up", **body("up"))
     assert (uplink["resource_type"], uplink["type"], uplink["urpf_mode"]) == ("Tier0Interface", "EXTERNAL", "STRICT")
-    with refused(255):
-        manager.patch("/infra/tier-1s/t1/locale-services/default/interfaces/up", **body)
+    service = manager.patch("/infra/tier-1s/t1/locale-services/default/interfaces/side", **body("side"))
+    assert (service["resource_type"], service["admin_state"], "type" in service) == ("Tier1Interface", "UP", False)
     with refused(255):
         manager.patch("/infra/tier-0s/t0/locale-services/default/interfaces/bare", segment_path="/infra/segments/up")
+
+
+def test_a_segment_serves_one_interface_unless_they_are_uplinks(manager):
+    def body(**more):
+        subnets = [{"ip_addresses": ["192.0.2.2"], "prefix_len": 24}]
+        return {"segment_path": "/infra/segments/up", "subnets": subnets, **more}
+
+    for path in ("/infra/segments/up", "/infra/tier-0s/t0", "/infra/tier-1s/t1"):
+        manager.patch(path)
+    own = [f"{gateway}/locale-services/default" for gateway in ("/infra/tier-0s/t0", "/infra/tier-1s/t1")]
+    for path in own:
+        manager.patch(path)
+    manager.patch(f"{own[0]}/interfaces/one", **body())
+    manager.patch(f"{own[0]}/interfaces/two", **body())
+    for path, sent in (
+        (f"{own[1]}/interfaces/side", body()),
+        (f"{own[0]}/interfaces/side", body(type="SERVICE")),
+    ):
+        with refused(503101):
+            manager.patch(path, **sent)
+    with refused(255):
+        manager.patch(f"{own[0]}/interfaces/one", **body(subnets=[{"ip_addresses": ["192.0.2.2"], "prefix_len": 64}]))

@@ -48,9 +48,11 @@ def resolve(path: str) -> Target | None:
     parts = [part for part in path.split("/") if part]
     target: Target | None = None
     kind, at = ROOT, ""
+    above: list[str] = []
     while parts:
         word = parts.pop(0)
-        resource = catalogue.children(kind).get(word)
+        found = catalogue.children(kind).get(word)
+        resource = found.standing(above) if found else None
         if (
             resource is None
             or (resource.provider_only and scopes.scope(at))
@@ -58,6 +60,7 @@ def resolve(path: str) -> Target | None:
         ):
             return _operation(target, word, parts)
         parent, at, kind = at, f"{at}/{word}", resource.type
+        above.append(kind)
         if resource.singleton:
             target = Target(kind="object", resource=resource, path=at, parent=parent, id=word)
         elif not parts:
@@ -111,8 +114,9 @@ class Place(msgspec.Struct, frozen=True):
 
 def places(kind: str = ROOT, at: str = "", ancestors: tuple[str, ...] = ()) -> Iterator[Place]:
     """Every place of the table, parents first; `collection` is "" for a singleton."""
-    for resource in catalogue.children(kind).values():
-        if resource.provider_only and "Project" in ancestors:
+    for found in catalogue.children(kind).values():
+        resource = found.standing(ancestors)
+        if resource is None or (resource.provider_only and "Project" in ancestors):
             continue
         collection = f"{at}/{resource.collection}"
         item = collection if resource.singleton else f"{collection}/{{{parameter(resource)}}}"

@@ -7,12 +7,14 @@ knows better, the honest answer is UNREALIZED.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from trunkline.dialects.nsx.statistics import Counted
 from trunkline.dialects.nsx.view import Body, Entry
+from trunkline.kit.problems import Problem
 
 State = Literal["REALIZED", "UNREALIZED", "ERROR"]
 ENFORCEMENT_POINT = "/infra/sites/default/enforcement-points/default"
@@ -31,7 +33,8 @@ _CONSOLIDATED = {"REALIZED": "SUCCESS", "UNREALIZED": "IN_PROGRESS", "ERROR": "E
 class Realisation(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one object.
 
-    `revision` is the `_revision` that the network follows now; `problem` says why it does not follow, for ERROR;
+    `revision` is the `_revision` that the network follows now; `problem` says why it does not follow, for ERROR, else what is
+    not honoured of it;
     `published_ms` and `took_ms` are when it began to, since the epoch, and how long after the write; `attributes` are further
     facts that clients read, such as an allocated address.
     """
@@ -86,6 +89,14 @@ def themselves(entry: Entry) -> Realisation | None:
     attributes = {name: [str(body[name])] for name in fields if name in body}
     written = body["_last_modified_time"]
     return Realisation(state="REALIZED", revision=body["_revision"], published_ms=written, attributes=attributes)
+
+
+def remarked(found: Realisation, remarks: Sequence[Problem]) -> Realisation:
+    """The same, and what is not honoured of the object besides."""
+    if not remarks:
+        return found
+    told = [*([found.problem] if found.problem else []), *map(str, remarks)]
+    return msgspec.structs.replace(found, problem="; ".join(told))
 
 
 def entity(entry: Entry, found: Realisation) -> Body:
@@ -149,7 +160,7 @@ def configuration_state(entry: Entry, found: Realisation) -> Body:
     """The state of a segment or gateway in lower-case words, as `.../state` answers."""
     result: Body = {"segment_path": entry.path} if entry.kind == "Segment" else {"tier_path": entry.path}
     result |= {"state": _SEGMENT_STATE[found.state], "details": []}
-    if found.problem:
+    if found.state == "ERROR":
         result["failure_message"] = found.problem
     return result
 
@@ -182,7 +193,12 @@ def _binding(bound: dict[str, Any]) -> dict[str, Any]:
 
 def _alarm(found: Realisation) -> dict[str, Any]:
     details = {"error_code": 0, "module_name": "policy", "error_message": found.problem}
-    return {"message": found.problem, "severity": "ERROR", "error_details": details}
+    return {"message": found.problem, "severity": severity(found), "error_details": details}
+
+
+def severity(found: Realisation) -> str:
+    """How bad the alarm of an object is: it does not stand, or it stands, in part or otherwise."""
+    return "ERROR" if found.state == "ERROR" else "WARNING"
 
 
 def _slug(kind: str) -> str:

@@ -6,7 +6,7 @@ of its own except the few rules that NSX has for it (`rules/`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -68,7 +68,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
         shared: objects of projects may refer to the provider's.
         reserved: words that stand where an id would and name operations.
         born: ids of the objects that come into being with their parent.
-        variants: the types that may stand in the collection, told apart by `resource_type`.
+        variants: the types that may stand in the collection, told apart by `resource_type`, or by where they stand.
+        within: for a variant that is told by where it stands: the type below which it does.
         inline: the property of the parent in which clients may send the objects of the collection.
         once: a write to an object that is there changes nothing.
         kept: server-assigned fields that survive a replacing write which leaves them out.
@@ -88,6 +89,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     reserved: tuple[str, ...] = ()
     born: tuple[str, ...] = ()
     variants: tuple[Resource, ...] = ()
+    within: str = ""
     inline: str = ""
     once: bool = False
     kept: tuple[str, ...] = ()
@@ -98,3 +100,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     def shape(self) -> shapes.Object:
         """The shape of the type's own properties."""
         return shapes.Object(self.fields)
+
+    def standing(self, below: Iterable[str]) -> Resource | None:
+        """The one variant that stands below those types, or the resource itself if that does not tell; None: no place for it."""
+        placed = [variant for variant in self.variants if variant.within]
+        return next((variant for variant in placed if variant.within in below), None) if placed else self

@@ -34,7 +34,7 @@ async def capacity(request: Request) -> Response:
 
 
 async def alarms(request: Request) -> Response:
-    """Every object that the network does not honour, and why, as NSX's alarms."""
+    """Every object that the network does not honour, in whole or in part, and why, as NSX's alarms."""
     caller = answers.caller(request)
     caller.must("read")
     return answers.listed([_alarm(entry, found) async for entry, found in _wrong(request, "")])
@@ -53,7 +53,7 @@ async def _wrong(request: Request, root: str) -> AsyncIterator[tuple[Entry, real
         if number % _PIECE == _PIECE - 1:
             await asyncio.sleep(0)
         found = manager.realisation(entry)
-        if found.state == "ERROR":
+        if found.problem:
             yield entry, found
 
 
@@ -73,16 +73,16 @@ def _usage(kind: str, count: int) -> Body:
 
 
 def _alarm(entry: Entry, found: realized.Realisation) -> Body:
-    shown = entry.body
+    shown, wrong = entry.body, found.state == "ERROR"
     return {
         "id": shown["realization_id"],
         "feature_name": "policy",
-        "event_type": "realization_failed",
+        "event_type": "realization_failed" if wrong else "realization_partial",
         "feature_display_name": "Policy",
-        "event_type_display_name": "Not realized",
-        "severity": "HIGH",
+        "event_type_display_name": "Not realized" if wrong else "Realized in part",
+        "severity": "HIGH" if wrong else "MEDIUM",
         "status": "OPEN",
-        "summary": f"{entry.kind} {shown['display_name']} is not realized.",
+        "summary": f"{entry.kind} {shown['display_name']} is {'not realized' if wrong else 'realized in part'}.",
         "description": found.problem,
         "entity_id": shown["realization_id"],
         "entity_resource_type": entry.kind,
@@ -98,7 +98,7 @@ def _policy_alarm(entry: Entry, found: realized.Realisation) -> Body:
         "id": entry.body["realization_id"],
         "source_reference": entry.path,
         "message": found.problem,
-        "severity": "ERROR",
+        "severity": realized.severity(found),
         "error_details": details,
     }
 

@@ -1,4 +1,4 @@
-"""Interfaces of Tier-0 gateways: uplinks, and legs on segments that are not connected to the gateway."""
+"""Interfaces of gateways: uplinks of a Tier-0, and service interfaces on segments that are not connected to the gateway."""
 
 from __future__ import annotations
 
@@ -23,18 +23,33 @@ _COMMON = (
     Field("dhcp_relay_path", PolicyPath()),
 )
 
+_TIER0 = Resource(
+    type="Tier0Interface",
+    collection="interfaces",
+    under=("LocaleServices",),
+    within="Tier0",
+    rules=interfaces.RULES,
+    fields=(
+        *_COMMON,
+        Field("type", Choice(("EXTERNAL", "SERVICE", "LOOPBACK")), default="EXTERNAL"),
+        Field("edge_path", PolicyPath(("PolicyEdgeNode",))),
+        Field("access_vlan_id", Integer(0, 4094)),
+    ),
+)
+_TIER1 = Resource(
+    type="Tier1Interface",
+    collection="interfaces",
+    under=("LocaleServices",),
+    within="Tier1",
+    rules=interfaces.RULES,
+    fields=_COMMON,
+)
+
 INTERFACES = (
     Resource(
-        type="Tier0Interface",
+        type="GatewayInterface",
         collection="interfaces",
         under=("LocaleServices",),
-        provider_only=True,
-        rules=interfaces.RULES,
-        fields=(
-            *_COMMON,
-            Field("type", Choice(("EXTERNAL", "SERVICE", "LOOPBACK")), default="EXTERNAL"),
-            Field("edge_path", PolicyPath(("PolicyEdgeNode",))),
-            Field("access_vlan_id", Integer(0, 4094)),
-        ),
+        variants=(_TIER0, _TIER1),
     ),
 )

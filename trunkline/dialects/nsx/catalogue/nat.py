@@ -30,7 +30,7 @@ NAT = (
             Field("translated_network", shapes.ADDRESSES),
             Field("translated_ports", shapes.PORTS),
             Field("service", PolicyPath(("Service",))),
-            Field("scope", ListOf(PolicyPath(("Tier0Interface",)))),
+            Field("scope", ListOf(PolicyPath(("Tier0Interface", "Tier1Interface")))),
             Field("enabled", Boolean(), default=True),
             Field("logging", Boolean(), default=False),
             Field(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -33,7 +32,6 @@ class SegmentSubnet(msgspec.Struct, frozen=True):
     """A prefix of a segment; the gateway's address with its prefix length."""
 
     gateway_address: IPInterface | None = None
-    dhcp_config: dict[str, Any] | None = None
 
 
 class AdvancedConfig(msgspec.Struct, frozen=True):
@@ -41,8 +39,6 @@ class AdvancedConfig(msgspec.Struct, frozen=True):
 
     connectivity: str = "ON"
     uplink_teaming_policy_name: str = ""
-    multicast: bool = False
-    node_local_switch: bool = False
 
 
 class Segment(Document, frozen=True, kw_only=True):
@@ -54,8 +50,6 @@ class Segment(Document, frozen=True, kw_only=True):
     subnets: tuple[SegmentSubnet, ...] = ()
     admin_state: str = "UP"
     advanced_config: AdvancedConfig = AdvancedConfig()
-    dhcp_config_path: str = ""
-    metadata_proxy_paths: tuple[str, ...] = ()
 
 
 class PolicyTransportZone(Document, frozen=True, kw_only=True):
@@ -151,8 +145,6 @@ class Interface(Document, frozen=True, kw_only=True):
     type: str = "SERVICE"
     edge_path: str = ""
     admin_state: str = "UP"
-    access_vlan_id: int | None = None
-    dhcp_relay_path: str = ""
 
 
 class NextHop(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Tier-0 and Tier-1 gateways, their own interfaces, and the links between them."""
+"""Tier-0 and Tier-1 gateways, the hypervisors that may serve their interfaces, and the links between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from trunkline.kit.addresses import IPInterface
 from trunkline.kit.problems import Problem
 
 NO_TRANSIT = problems.register("TRK-0953", "A Tier-0 has no transit prefix with room for one more link.")
-NO_EDGES = problems.register("TRK-0954", "A gateway's interface has no hypervisor that may serve it.")
 
 EDGES = "edges"
 """Facts `edges <name of an edge cluster>` hold the chassis that may serve its gateways, best first."""
@@ -70,32 +69,6 @@ def link_of(look: Look, path: str) -> Link | Problem | None:
         return Problem(code=NO_TRANSIT, object=f"Tier0 {found.tier0_path}", field=field, found=subnets or "none")
     pairs = [_pair(each, number) for each in (transit, _TRANSIT6)]
     return Link(found.tier0_path, tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
-
-
-def interface(look: Look, path: str) -> Made | None:
-    """The leg of an interface, served by the hypervisors of the gateway's edge cluster."""
-    found = look.document(path, documents.Interface)
-    if found is None:
-        return None
-    kind = "Tier1Interface" if "/tier-1s/" in path else "Tier0Interface"
-    if found.type == "LOOPBACK":
-        return Made(problems=(made.unsupported(kind, path, "type", "LOOPBACK", "EXTERNAL and SERVICE are possible"),))
-    own = tuple(_addresses(found))
-    if found.admin_state != "UP" or not own:
-        return made.NOTHING
-    chassis = look.ask(chassis_of, locale_of(path), found.edge_path)
-    if not chassis:
-        return Made(problems=(_nobody(kind, path),))
-    leg = model.RouterPort(
-        id=made.identity(path),
-        router=made.identity(gateway_of(path)),
-        network=made.network_id(found.segment_path),
-        mac=addresses.mac_of(own[0].ip),
-        addresses=own,
-        gateway_chassis=chassis,
-        source=made.source(kind, path),
-    )
-    return Made((leg,), remarks=tuple(_remarks(kind, path, found)))
 
 
 def chassis_of(look: Look, locale: str, edge: str) -> tuple[str, ...]:
@@ -177,27 +150,3 @@ def _serves(look: Look, path: str) -> bool:
     found = look.document(path, documents.Interface)
     up = found is not None and found.type != "LOOPBACK" and found.admin_state == "UP" and bool(found.subnets)
     return up and bool(look.ask(chassis_of, locale_of(path), found.edge_path if found else ""))
-
-
-def _addresses(found: documents.Interface) -> Iterator[IPInterface]:
-    for subnet in found.subnets:
-        for address in subnet.ip_addresses:
-            yield ipaddress.ip_interface((address, subnet.prefix_len))
-
-
-def _remarks(kind: str, path: str, found: documents.Interface) -> Iterator[Problem]:
-    if found.access_vlan_id is not None:
-        yield made.unsupported(kind, path, "access_vlan_id", found.access_vlan_id, "the segment's own VLAN is used")
-    if found.dhcp_relay_path:
-        yield made.unsupported(kind, path, "dhcp_relay_path", found.dhcp_relay_path, "requests are not relayed")
-
-
-def _nobody(kind: str, path: str) -> Problem:
-    return Problem(
-        code=NO_EDGES,
-        object=f"{kind} {path}",
-        field="edge_cluster_path",
-        found="no hypervisor",
-        allowed="a hypervisor that may be gateway is needed",
-        hint="name an edge cluster in the locale services, and hypervisors for it in the manager's settings",
-    )

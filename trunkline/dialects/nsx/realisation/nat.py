@@ -1,13 +1,13 @@
 """Address translation.
 
-OVN translates where packets pass a gateway's own interface.  A Tier-1 that has none has its translations made on the
-interfaces of its Tier-0, so packets between Tier-1s of one Tier-0 are not translated.
+OVN translates where packets pass a gateway's own interface.  What passes between a Tier-1 and its Tier-0 is translated on the
+interfaces of the Tier-0, so packets between Tier-1s of one Tier-0 are not translated; a rule says so.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from trunkline.dialects.nsx.realisation import advertising, documents, gateways, made
 from trunkline.dialects.nsx.realisation.documents import PolicyNatRule
@@ -41,21 +41,25 @@ def nat_rule(look: Look, path: str) -> Made | None:
     if not legs:
         return Made(problems=(_nowhere(path),))
     pairs = list(_pairs(rule))
-    hidden = [external for external, _ in pairs if not _is_told(look, gateway, external)]
-    objects = tuple(_nat(path, rule, leg, *pair) for leg in legs for pair in pairs if pair[0] not in hidden)
-    return Made(objects, problems=tuple(_hidden(path, external) for external in dict.fromkeys(hidden)))
+    above = [leg for leg in legs if gateways.gateway_of(leg) != gateway]
+    hidden = [external for external, _ in pairs if above and not _is_told(look, gateway, external)]
+    objects = tuple(
+        _nat(path, rule, leg, *pair) for leg in legs for pair in pairs if leg not in above or pair[0] not in hidden
+    )
+    problems = tuple(_hidden(path, external) for external in dict.fromkeys(hidden))
+    return Made(
+        objects, problems=problems, remarks=(_above(path, above),) if above and len(hidden) < len(pairs) else ()
+    )
 
 
 def _legs(look: Look, gateway: str) -> list[str]:
-    """The interfaces of the gateway, else those of its Tier-0."""
-    own = look.ask(gateways.legs_of, gateway)
+    """The interfaces of the gateway, and those of its Tier-0."""
     link = look.ask(gateways.link_of, gateway)
-    return own if own or not isinstance(link, gateways.Link) else look.ask(gateways.legs_of, link.tier0)
+    above = look.ask(gateways.legs_of, link.tier0) if isinstance(link, gateways.Link) else []
+    return [*look.ask(gateways.legs_of, gateway), *above]
 
 
 def _is_told(look: Look, gateway: str, external: IPAddress) -> bool:
-    if look.document(gateway, documents.Tier1) is None or look.ask(gateways.legs_of, gateway):
-        return True
     return advertising.advertised(look, gateway, advertising.NAT, ipaddress.ip_network(external))
 
 
@@ -135,3 +139,8 @@ def _hidden(path: str, external: object) -> Problem:
         allowed="the Tier-1 must advertise TIER1_NAT",
         hint="add TIER1_NAT to its route_advertisement_types",
     )
+
+
+def _above(path: str, legs: Sequence[str]) -> Problem:
+    allowed = "a Tier-1 translates on the interfaces of its Tier-0: packets to its other Tier-1s are not translated"
+    return made.unsupported("PolicyNatRule", path, "path", ", ".join(legs), allowed)

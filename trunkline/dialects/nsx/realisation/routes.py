@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from trunkline.dialects.nsx.realisation import advertising, documents, gateways, made
 from trunkline.dialects.nsx.realisation.made import Made
 from trunkline.dialects.nsx.realisation.memory import Look
@@ -30,7 +32,18 @@ def static_routes(look: Look, path: str) -> Made | None:
         if hop.ip_address is not None or not hop.scope
     )
     told = advertising.routes(look, gateway, advertising.STATIC, [found.network] if own else [], source)
-    return Made((*own, *told), problems=refused)
+    return Made((*own, *told), problems=refused, remarks=tuple(_remarks(path, found, nearest)))
+
+
+def _remarks(path: str, found: documents.StaticRoutes, nearest: int) -> Iterator[Problem]:
+    for index, hop in enumerate(found.next_hops):
+        where = f"next_hops[{index}]"
+        if hop.admin_distance > nearest:
+            allowed = f"only next hops of the lowest distance, {nearest}, are used, also while they do not answer"
+            yield made.unsupported("StaticRoutes", path, f"{where}.admin_distance", hop.admin_distance, allowed)
+        elif hop.ip_address is not None and hop.scope:
+            allowed = "the interface follows from the next hop's address"
+            yield made.unsupported("StaticRoutes", path, f"{where}.scope", ", ".join(hop.scope), allowed)
 
 
 def _unnamed(path: str, hop: documents.NextHop) -> Problem:

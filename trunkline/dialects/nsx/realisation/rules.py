@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from trunkline.dialects.nsx.realisation import documents, gateways, nat, ports, routes, segments
+from trunkline.dialects.nsx.realisation import documents, gateways, interfaces, nat, ports, routes, segments
 from trunkline.dialects.nsx.realisation.made import Made
 from trunkline.dialects.nsx.realisation.memory import Memory, Question
 
@@ -16,8 +16,8 @@ RULES: dict[str, Callable[..., Made | None]] = {
     "SegmentPort": ports.port,
     "Tier0": gateways.tier0,
     "Tier1": gateways.tier1,
-    "Tier0Interface": gateways.interface,
-    "Tier1Interface": gateways.interface,
+    "Tier0Interface": interfaces.interface,
+    "Tier1Interface": interfaces.interface,
     "StaticRoutes": routes.static_routes,
     "PolicyNatRule": nat.nat_rule,
 }

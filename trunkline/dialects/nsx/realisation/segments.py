@@ -26,7 +26,7 @@ def segment(look: Look, path: str) -> Made | None:
         return Made(problems=(network,) if network else ())
     subnets = tuple(_subnets(path, found))
     return Made.union(
-        [Made((network, *subnets), remarks=tuple(_remarks(path, found))), _leg(look, path, found, subnets)]
+        [Made((network, *subnets), remarks=tuple(_remarks(path, found, network))), _leg(look, path, found, subnets)]
     )
 
 
@@ -100,13 +100,8 @@ def _gateways(found: documents.Segment) -> Iterator[IPInterface]:
     return (subnet.gateway_address for subnet in found.subnets if subnet.gateway_address is not None)
 
 
-def _remarks(path: str, found: documents.Segment) -> Iterator[Problem]:
-    if found.dhcp_config_path or any(subnet.dhcp_config for subnet in found.subnets):
-        yield made.unsupported("Segment", path, "dhcp_config", "DHCP", "addresses are not handed out here")
-    if found.metadata_proxy_paths:
-        yield made.unsupported("Segment", path, "metadata_proxy_paths", "a proxy", "there are no metadata proxies")
-    if found.advanced_config.multicast:
-        yield made.unsupported("Segment", path, "advanced_config.multicast", "true", "multicast is not routed")
-    if found.advanced_config.node_local_switch:
-        allowed = "a segment spans all hypervisors"
-        yield made.unsupported("Segment", path, "advanced_config.node_local_switch", "true", allowed)
+def _remarks(path: str, found: documents.Segment, network: model.Network) -> Iterator[Problem]:
+    name = found.advanced_config.uplink_teaming_policy_name
+    if name and network.kind is model.NetworkKind.OVERLAY:
+        allowed = "tunnels leave by the uplink that their machine's interface is set to, whatever the segment"
+        yield made.unsupported("Segment", path, "advanced_config.uplink_teaming_policy_name", name, allowed)
