@@ -113,6 +113,23 @@ class Integer(_Leaf, frozen=True):
         return {"anyOf": [number, {"type": "string", "pattern": "^[0-9]+$"}]} if self.from_text else number
 
 
+class Number(_Leaf, frozen=True):
+    """A number above `above`, and at most `most`."""
+
+    above: float
+    most: float
+
+    def read(self, value: Json, where: str, findings: Findings) -> Json:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            findings.wrong(where, value, "a number is wanted")
+        elif not self.above < value <= self.most:
+            findings.wrong(where, value, f"more than {self.above:g}, at most {self.most:g}")
+        return value
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": "number", "minimum": self.above, "exclusiveMinimum": True, "maximum": self.most}
+
+
 class Boolean(_Leaf, frozen=True):
     """true or false; `from_text` also takes the words as strings."""
 

@@ -7,6 +7,7 @@ from trunkline.dialects.nsx.catalogue.diagnosis import DIAGNOSIS
 from trunkline.dialects.nsx.catalogue.gateways import GATEWAYS
 from trunkline.dialects.nsx.catalogue.groups import GROUPS
 from trunkline.dialects.nsx.catalogue.interfaces import INTERFACES
+from trunkline.dialects.nsx.catalogue.monitoring import MONITORING
 from trunkline.dialects.nsx.catalogue.nat import NAT
 from trunkline.dialects.nsx.catalogue.pools import POOLS
 from trunkline.dialects.nsx.catalogue.profiles import PROFILES
@@ -22,6 +23,7 @@ TABLE: tuple[Resource, ...] = (
     *GATEWAYS,
     *INTERFACES,
     *PROFILES,
+    *MONITORING,
     *NAT,
     *POOLS,
     *GROUPS,

@@ -25,8 +25,6 @@ RULES: dict[str, Callable[..., Made | None]] = {
 IGNORED = {
     "SecurityPolicy": "rules are stored, not enforced",
     "Rule": "rules are stored, not enforced",
-    "PortMirroringProfile": "nothing is mirrored",
-    "IPFIXL2Profile": "nothing is exported",
     "IPFIXDFWProfile": "nothing is exported",
     "DhcpServerConfig": "addresses are not handed out here",
     "DhcpRelayConfig": "requests are not relayed",
