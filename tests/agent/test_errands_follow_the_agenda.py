@@ -82,11 +82,18 @@ def done(monkeypatch: pytest.MonkeyPatch) -> Probes:
     return made
 
 
+class Unwatched:
+    """Stands for monitors on a machine where there are none."""
+
+    async def standing(self, known: Any) -> Any:
+        await asyncio.sleep(3600)
+
+
 @contextlib.asynccontextmanager
 async def agent(manager: Manager) -> AsyncIterator[asyncio.Task[None]]:
     transport = httpx2.MockTransport(manager)
     async with httpx2.AsyncClient(transport=transport, base_url="https://manager") as http:
-        task = asyncio.create_task(Errands(http, SETTINGS, None).run())  # type: ignore[arg-type]
+        task = asyncio.create_task(Errands(http, SETTINGS, None, Unwatched()).run())  # type: ignore[arg-type]
         try:
             yield task
         finally:

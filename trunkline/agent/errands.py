@@ -17,6 +17,7 @@ import structlog
 from trunkline.adapters import nsx
 from trunkline.adapters.ovs.switch import Switch
 from trunkline.agent import probes
+from trunkline.agent.monitoring import Monitoring
 from trunkline.agent.settings import Manager, Settings
 from trunkline.kit import problems
 from trunkline.trace.errands import Agenda, Errand, Report, Send, Watch
@@ -35,14 +36,14 @@ _TRIES = 5  # for one report; after that the manager has given the errand up
 _log = structlog.get_logger(__name__)
 
 
-async def run(settings: Settings, manager: Manager, switch: Switch) -> None:
+async def run(settings: Settings, manager: Manager, switch: Switch, monitoring: Monitoring) -> None:
     """Do errands for ever; while the manager is away, wait for it."""
     said = ""
     while True:
         try:
             # Anew each time: certificates are replaced in their files, and the manager's may not be there yet.
             async with _client(settings, manager) as http:
-                await Errands(http, settings, switch).run()
+                await Errands(http, settings, switch, monitoring).run()
         except problems.TrunklineError as error:
             if str(error) != said:
                 _log.warning("the policy manager is away", error=str(error))
@@ -64,8 +65,8 @@ def _client(settings: Settings, manager: Manager) -> httpx2.AsyncClient:
 class Errands:
     """One connection's life."""
 
-    def __init__(self, http: httpx2.AsyncClient, settings: Settings, switch: Switch) -> None:
-        self._http, self._settings, self._switch = http, settings, switch
+    def __init__(self, http: httpx2.AsyncClient, settings: Settings, switch: Switch, monitoring: Monitoring) -> None:
+        self._http, self._settings, self._switch, self._monitoring = http, settings, switch, monitoring
         self._begun: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -75,12 +76,16 @@ class Errands:
             RemoteError: it does not answer, or not as it should.
         """
         known = ""
+        telling = asyncio.create_task(self._tell_standing())
         try:
             while True:
                 agenda = await self._agenda(known)
                 known = agenda.revision
                 self._follow(agenda.errands)
+                if agenda.monitors is not None:
+                    self._monitoring.want(agenda.monitors)
         finally:
+            telling.cancel()
             self._follow(())
 
     async def _agenda(self, known: str) -> Agenda:
@@ -109,6 +114,17 @@ class Errands:
         except (problems.RemoteError, OSError) as error:
             _log.warning("an errand cannot be done", errand=errand.id, error=str(error))
             await self._tell(Report(errand=errand.id, state="failed", problem=str(error)))
+
+    async def _tell_standing(self) -> None:
+        """Tell how far the monitors are, whenever that is another than before."""
+        told = None
+        while True:
+            standing = await self._monitoring.standing(told)
+            try:
+                await self._call("POST", "standing", content=msgspec.json.encode(standing))
+                told = standing
+            except problems.RemoteError:
+                await asyncio.sleep(_PAUSE)  # should the manager be gone, the agenda will say so
 
     async def _tell(self, report: Report) -> None:
         for _ in range(_TRIES):

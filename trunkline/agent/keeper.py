@@ -73,10 +73,10 @@ class Keeper:
         return monitor.Watch({*self._uplinks.interfaces(), *self._teams.interfaces(), management.INTERFACE}, self.again)
 
     def _matters(self, change: ovsdb.Change) -> bool:
-        """Whether the shape may be affected; ports coming and going on the integration bridge do not."""
+        """Whether the shape may be affected; ports and mirrors of the integration bridge do not."""
         match change.old, change.new:
             case rows.Bridge() as old, rows.Bridge() as new if new.name == self._settings.integration_bridge:
-                return msgspec.structs.replace(old, ports=new.ports) != new
+                return msgspec.structs.replace(old, ports=new.ports, mirrors=new.mirrors) != new
             case (rows.Bridge() | rows.OpenVSwitch(), _) | (_, rows.Bridge() | rows.OpenVSwitch()):
                 return True
             case _, rows.Datapath():

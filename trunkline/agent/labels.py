@@ -15,6 +15,7 @@ OWNER = {"trunkline-owner": "agent"}
 POD = {**OWNER, "trunkline-kind": "Pod"}
 MANAGEMENT = {**OWNER, "trunkline-kind": "Node"}
 UPLINK = {**OWNER, "trunkline-kind": "Uplink"}
+MONITOR = {**OWNER, "trunkline-kind": "Monitor"}
 
 
 CABLES = "trkp"

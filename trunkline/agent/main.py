@@ -22,6 +22,7 @@ from trunkline.agent.attachments import AttachmentSource, KubeAttachments
 from trunkline.agent.berths import Berths
 from trunkline.agent.guard import Guard
 from trunkline.agent.keeper import Keeper
+from trunkline.agent.monitoring import Monitoring
 from trunkline.agent.ports import Ports
 from trunkline.agent.preparer import Preparer
 from trunkline.agent.server import Server
@@ -55,13 +56,20 @@ async def serve(settings: Settings, source: AttachmentSource) -> None:
 
 async def keep(settings: Settings) -> None:
     """Keep a hypervisor in shape until cancelled; who plugs machines into its integration bridge is not our business."""
-    async with _keeper(settings) as (kept, own_switch, _):
+    async with _keeper(settings) as (kept, own_switch, kind):
         with kept.watch():
             await kept.bring_up()
             _log.info("ready", hypervisor=settings.node)
-            manager = settings.manager
-            async with _background(*([errands.run(settings, manager, own_switch)] if manager else [])):
+            async with _background(*_served(settings, own_switch, kind)):
                 await kept.keep()
+
+
+def _served(settings: Settings, own_switch: Switch, kind: str) -> list[Coroutine[Any, Any, None]]:
+    """What a policy manager wants of a hypervisor, if there is one."""
+    if (manager := settings.manager) is None:
+        return []
+    monitoring = Monitoring(own_switch, settings, kind)
+    return [monitoring.run(), errands.run(settings, manager, own_switch, monitoring)]
 
 
 async def restore(settings: Settings) -> None:

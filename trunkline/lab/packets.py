@@ -1,8 +1,10 @@
-"""Captured frames, decoded as far as a lab's cases ask: Ethernet, 802.1Q, ARP, IPv4, ICMP, UDP, TCP, Geneve.
+"""Captured frames, decoded as far as a lab's cases ask: Ethernet, 802.1Q, ARP, IPv4, ICMP, UDP, TCP, Geneve, GRE, ERSPAN.
 
-The layers of a frame lie flat in one `Packet`; what Geneve carries is a `Packet` of its own in `inner`.
+The layers of a frame lie flat in one `Packet`; what a tunnel carries is a `Packet` of its own in `inner`.  An IPFIX message is
+one packet for each flow that it tells of, with the flow in `inner`.
 
-Source: pcap savefile format (pcap-savefile(5)), IEEE 802.1Q, RFC 791, 792, 768, 826, 8926, 9293.
+Source: pcap savefile format (pcap-savefile(5)), IEEE 802.1Q, RFC 791, 792, 768, 826, 2784, 2890, 8926, 9293, and for ERSPAN
+draft-foschiano-erspan-03.
 """
 
 from __future__ import annotations
@@ -15,13 +17,17 @@ from typing import Any
 import msgspec
 
 from trunkline.kit import problems
+from trunkline.lab import ipfix
 
 NOT_PCAP = problems.register("TRK-0622", "A capture file cannot be read.")
 
 ETHERTYPE_IPV4, ETHERTYPE_ARP, ETHERTYPE_VLAN, ETHERTYPE_QINQ = 0x0800, 0x0806, 0x8100, 0x88A8
-_ICMP, _TCP, _UDP = 1, 6, 17
+_ICMP, _TCP, _UDP, _GRE = 1, 6, 17, 47
 GENEVE_PORT = 6081
-_GENEVE_ETHERNET = 0x6558
+_ETHERNET = 0x6558
+_ERSPAN_HEADERS = {0x88BE: 8, 0x22EB: 12}
+"""Bytes of ERSPAN's own header by the GRE protocol of types II and III."""
+_PLATFORM = 8  # bytes of type III's optional part
 _ICMP_KINDS = {0: "echo-reply", 3: "unreachable", 5: "redirect", 8: "echo-request", 11: "time-exceeded"}
 _ARP_KINDS = {1: "request", 2: "reply"}
 _MICROSECONDS, _NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
@@ -29,7 +35,10 @@ _LINKTYPE_ETHERNET = 1
 
 
 class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One frame.  `vlan` is the outermost 802.1Q number, None for an untagged frame; `time` is in seconds since 1970."""
+    """One frame.  `vlan` is the outermost 802.1Q number, None for an untagged frame; `time` is in seconds since 1970.
+
+    `key` is a GRE tunnel's key, or an ERSPAN session's number.
+    """
 
     time: float = 0.0
     source_mac: str = ""
@@ -42,6 +51,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     destination_port: int | None = None
     kind: str = ""
     vni: int | None = None
+    key: int | None = None
     inner: Packet | None = None
 
     def __str__(self) -> str:
@@ -54,6 +64,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         port = self.destination_port
         destination = f"{self.destination}.{port}" if port is not None else str(self.destination or "?")
         detail = f" vni {self.vni}" if self.vni is not None else f" {self.kind}" if self.kind else ""
+        detail += f" key {self.key}" if self.key is not None else ""
         return f"{source} > {destination} {self.protocol}{detail}"
 
 
@@ -63,7 +74,22 @@ def read(data: bytes) -> list[Packet]:
     Raises:
         IntentError: it is not such a file.
     """
-    return [decode(frame, time=time) for time, frame in _records(data)]
+    found = []
+    templates: ipfix.Templates = {}
+    for time, frame in _records(data):
+        packet = decode(frame, time=time)
+        if packet.destination_port == ipfix.PORT and (message := _payload(frame)):
+            flows = ipfix.flows(message, templates, str(packet.source))
+            told = msgspec.structs.replace(packet, protocol="ipfix")
+            found += [msgspec.structs.replace(told, inner=Packet(**fields)) for fields in flows] or [told]
+        else:
+            found.append(packet)
+    return found
+
+
+def _payload(frame: bytes) -> bytes:
+    """What an untagged frame carries behind IPv4 and UDP."""
+    return frame[14 + (frame[14] & 0x0F) * 4 + 8 :]
 
 
 def decode(frame: bytes, *, time: float = 0.0) -> Packet:
@@ -138,6 +164,8 @@ def _ipv4(body: bytes) -> dict[str, Any]:
     if protocol == _ICMP:
         (kind,) = struct.unpack_from("!B", payload)
         return fields | {"protocol": "icmp", "kind": _ICMP_KINDS.get(kind, str(kind))}
+    if protocol == _GRE:
+        return fields | _gre(payload)
     if protocol in (_TCP, _UDP):
         source, destination = struct.unpack_from("!HH", payload)
         fields |= {"protocol": "tcp", "source_port": source, "destination_port": destination}
@@ -152,6 +180,24 @@ def _geneve(body: bytes) -> dict[str, Any]:
     first, _flags, carried = struct.unpack_from("!BBH", body)
     vni = int.from_bytes(body[4:7], "big")
     fields: dict[str, Any] = {"protocol": "geneve", "vni": vni}
-    if carried == _GENEVE_ETHERNET:
+    if carried == _ETHERNET:
         fields["inner"] = decode(body[8 + (first & 0x3F) * 4 :])
+    return fields
+
+
+def _gre(body: bytes) -> dict[str, Any]:
+    flags, carried = struct.unpack_from("!HH", body)
+    fields: dict[str, Any] = {"protocol": "gre"}
+    offset = 4 + (4 if flags & 0x8000 else 0)
+    if flags & 0x2000:
+        (fields["key"],) = struct.unpack_from("!I", body, offset)
+        offset += 4
+    offset += 4 if flags & 0x1000 else 0
+    if carried in _ERSPAN_HEADERS:
+        (number,) = struct.unpack_from("!H", body, offset + 2)
+        fields |= {"protocol": "erspan", "key": number & 0x3FF}
+        last = body[offset + _ERSPAN_HEADERS[carried] - 1]
+        offset += _ERSPAN_HEADERS[carried] + (_PLATFORM if carried == 0x22EB and last & 1 else 0)
+    if carried == _ETHERNET or carried in _ERSPAN_HEADERS:
+        fields["inner"] = decode(body[offset:])
     return fields

@@ -108,6 +108,7 @@ _ROUTES = [
     *_traced(f"{_PROJECT}/infra"),
     Route(f"{_HYPERVISOR}/tasks", hypervisors.tasks, methods=_READ),
     Route(f"{_HYPERVISOR}/reports", hypervisors.reports, methods=_ADD),
+    Route(f"{_HYPERVISOR}/standing", hypervisors.standing, methods=_ADD),
     Route(f"{_POLICY}/org-root", objects.org_root, methods=["PATCH"]),
     Route(f"{_POLICY}/{{path:path}}", objects.handle, methods=["GET", "PUT", "PATCH", "DELETE", "POST"]),
 ]

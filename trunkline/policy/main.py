@@ -15,6 +15,7 @@ import structlog
 
 from trunkline.adapters import store as documents
 from trunkline.policy import app, collector, serving
+from trunkline.policy.agendas import Agendas
 from trunkline.policy.audit import Audit
 from trunkline.policy.identity import keys, passwords
 from trunkline.policy.identity.accounts import Accounts, User
@@ -54,8 +55,9 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
                     tokens=tokens_of(settings.tokens) if settings.tokens else None,
                     chassis=Chassis(settings.hypervisor_ca),
                 )
-                async with lasting.realising(store, settings) as realiser:
-                    manager = Manager(store, settings, gate, audit, realiser)
+                agendas = Agendas()
+                async with lasting.realising(store, settings, agendas) as realiser:
+                    manager = Manager(store, settings, gate, audit, realiser, agendas)
                     await manager.prepare()
                     collecting.begin()
                     serve = asyncio.create_task(_serve(manager, accounts, settings, listening))

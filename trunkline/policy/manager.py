@@ -33,16 +33,22 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manager:
-    """One open manager; `realiser` knows what the network does about the objects."""
+    """One open manager; `realiser` knows what the network does about the objects, `agendas` go to hypervisors."""
 
     def __init__(
-        self, store: documents.Store, settings: Settings, gate: Gate, log: audit.Audit, realiser: Realiser
+        self,
+        store: documents.Store,
+        settings: Settings,
+        gate: Gate,
+        log: audit.Audit,
+        realiser: Realiser,
+        agendas: Agendas | None = None,
     ) -> None:
         self._store = store
         self.settings, self.gate, self.audit = settings, gate, log
         self._realiser = realiser
         self.repository = Repository(store)
-        self.agendas = Agendas()
+        self.agendas = agendas or Agendas()
         self.traces = Traces(store, settings, self.repository.tree, self.agendas)
 
     async def lead(self) -> None:

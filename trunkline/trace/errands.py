@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from trunkline.intent import monitors
 from trunkline.trace.frame import Mark, Seen
 
 
@@ -33,10 +34,14 @@ Errand = Watch | Send
 
 
 class Agenda(msgspec.Struct, frozen=True, kw_only=True):
-    """All errands of one hypervisor; `revision` differs from that of every other agenda."""
+    """All errands of one hypervisor, and what is to be watched; `revision` differs from that of every other agenda.
+
+    Without `monitors` the manager does not know yet what is to be watched, and what stands is to stay.
+    """
 
     revision: str
     errands: tuple[Errand, ...] = ()
+    monitors: monitors.Agenda | None = None
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ class Bridge(ovsdb.Row, table="Bridge"):
 
     name: str
     ports: frozenset[ovsdb.RowUuid]
+    mirrors: frozenset[ovsdb.RowUuid]
     datapath_type: str
     fail_mode: str | None
     external_ids: dict[str, str]
@@ -61,4 +62,33 @@ class Ssl(ovsdb.Row, table="SSL"):
     ca_cert: str
 
 
-ALL = (OpenVSwitch, Bridge, Port, Interface, Datapath, Ssl)
+class Mirror(ovsdb.Row, table="Mirror"):
+    """Copies of what enters (`select_src_port`) and leaves (`select_dst_port`) a bridge by some ports, on some VLANs."""
+
+    name: str
+    select_src_port: frozenset[ovsdb.RowUuid]
+    select_dst_port: frozenset[ovsdb.RowUuid]
+    select_vlan: frozenset[int]
+    snaplen: int | None
+    output_port: ovsdb.RowUuid | None
+    external_ids: dict[str, str]
+
+
+class Ipfix(ovsdb.Row, table="IPFIX"):
+    """Where a bridge tells of flows."""
+
+    targets: frozenset[str]
+    cache_active_timeout: int | None
+    cache_max_flows: int | None
+
+
+class CollectorSet(ovsdb.Row, table="Flow_Sample_Collector_Set"):
+    """A number by which `sample` actions of a bridge name an exporter."""
+
+    id: int
+    bridge: ovsdb.RowUuid
+    ipfix: ovsdb.RowUuid | None
+    external_ids: dict[str, str]
+
+
+ALL = (OpenVSwitch, Bridge, Port, Interface, Datapath, Ssl, Mirror, Ipfix, CollectorSet)

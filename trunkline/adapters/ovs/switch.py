@@ -75,8 +75,12 @@ class Switch:
 
     def bridge_of(self, interface: rows.Interface) -> rows.Bridge | None:
         """The bridge that holds an interface."""
-        port = self._port_of(interface)
+        port = self.port_of(interface)
         return next((row for row in self.replica.table(rows.Bridge).values() if port and port.uuid in row.ports), None)
+
+    def port_of(self, interface: rows.Interface) -> rows.Port | None:
+        """The port that an interface is in."""
+        return next((row for row in self.replica.table(rows.Port).values() if interface.uuid in row.interfaces), None)
 
     def datapath(self, kind: str) -> rows.Datapath | None:
         """The capabilities row of a datapath type, once ovs-vswitchd has written it."""
@@ -93,14 +97,14 @@ class Switch:
     async def ensure_bridge(self, spec: BridgeSpec) -> None:
         """Make the bridge, or change what differs."""
         bridge = self.bridge(spec.name)
-        await self._write(self._new_bridge(spec) if bridge is None else self._changed_bridge(bridge, spec))
+        await self.write(self._new_bridge(spec) if bridge is None else self._changed_bridge(bridge, spec))
 
     async def remove_bridge(self, name: str) -> None:
         """Remove a bridge and its ports, if it is there."""
         bridge = self.bridge(name)
         if bridge and self.root:
             gone = ovsdb.mutate("Open_vSwitch", ovsdb.by_uuid(self.root.uuid), [("bridges", "delete", {bridge.uuid})])
-            await self._write([gone])
+            await self.write([gone])
 
     async def ensure_port(self, bridge: str, spec: PortSpec) -> ovsdb.RowUuid:
         """Make the port or bring its external ids up to date; answers its interface.
@@ -115,19 +119,19 @@ class Switch:
         if changed:
             # Only these keys: ovn-controller may be writing its own at this very moment.
             mutations = [("external_ids", "delete", set(changed)), ("external_ids", "insert", changed)]
-            await self._write([ovsdb.mutate("Interface", ovsdb.by_uuid(present.uuid), mutations)])
+            await self.write([ovsdb.mutate("Interface", ovsdb.by_uuid(present.uuid), mutations)])
         return present.uuid
 
     async def remove_ports(self, interfaces: Iterable[rows.Interface]) -> None:
         """Remove the ports of these interfaces from their bridges, as far as they are there."""
         operations = []
         for interface in interfaces:
-            port, bridge = self._port_of(interface), self.bridge_of(interface)
+            port, bridge = self.port_of(interface), self.bridge_of(interface)
             if port and bridge:
                 operations.append(
                     ovsdb.mutate("Bridge", ovsdb.by_uuid(bridge.uuid), [("ports", "delete", {port.uuid})])
                 )
-        await self._write(operations)
+        await self.write(operations)
 
     async def set_external_ids(self, wanted: Mapping[str, str], *, absent: Iterable[str] = ()) -> None:
         """Set keys of the root row's external ids and drop others."""
@@ -135,7 +139,7 @@ class Switch:
             return
         kept = {key: value for key, value in root.external_ids.items() if key not in set(absent)}
         if (merged := {**kept, **wanted}) != root.external_ids:
-            await self._write([ovsdb.update("Open_vSwitch", ovsdb.by_uuid(root.uuid), {"external_ids": merged})])
+            await self.write([ovsdb.update("Open_vSwitch", ovsdb.by_uuid(root.uuid), {"external_ids": merged})])
 
     async def set_tls(self, private_key: str, certificate: str, ca: str) -> None:
         """Name the key files of every TLS connection that OVS programs make."""
@@ -144,14 +148,14 @@ class Switch:
         wanted = {"private_key": private_key, "certificate": certificate, "ca_cert": ca}
         present = self.replica.table(rows.Ssl).get(root.ssl) if root.ssl else None
         if present is None:
-            await self._write(
+            await self.write(
                 [
                     ovsdb.insert("SSL", wanted, "ssl"),
                     ovsdb.update("Open_vSwitch", ovsdb.by_uuid(root.uuid), {"ssl": ovsdb.NamedUuid("ssl")}),
                 ]
             )
         elif (present.private_key, present.certificate, present.ca_cert) != (private_key, certificate, ca):
-            await self._write([ovsdb.update("SSL", ovsdb.by_uuid(present.uuid), wanted)])
+            await self.write([ovsdb.update("SSL", ovsdb.by_uuid(present.uuid), wanted)])
 
     async def ensure_datapath(self, kind: str) -> None:
         """Make the row in which ovs-vswitchd writes what a datapath type can do (ovn-controller would make it later)."""
@@ -159,7 +163,7 @@ class Switch:
         if root is None or kind in root.datapaths:
             return
         datapaths = {**root.datapaths, kind: ovsdb.NamedUuid("datapath")}
-        await self._write(
+        await self.write(
             [
                 ovsdb.insert("Datapath", {}, "datapath"),
                 ovsdb.update("Open_vSwitch", ovsdb.by_uuid(root.uuid), {"datapaths": datapaths}),
@@ -169,7 +173,7 @@ class Switch:
     async def set_capability(self, datapath: rows.Datapath, name: str, value: str) -> None:
         """Overrule what ovs-vswitchd says of a datapath."""
         capabilities = {**datapath.capabilities, name: value}
-        await self._write([ovsdb.update("Datapath", ovsdb.by_uuid(datapath.uuid), {"capabilities": capabilities})])
+        await self.write([ovsdb.update("Datapath", ovsdb.by_uuid(datapath.uuid), {"capabilities": capabilities})])
 
     # What others do about it
 
@@ -216,10 +220,8 @@ class Switch:
 
     # Operations
 
-    def _port_of(self, interface: rows.Interface) -> rows.Port | None:
-        return next((row for row in self.replica.table(rows.Port).values() if interface.uuid in row.interfaces), None)
-
-    async def _write(self, operations: list[ovsdb.Operation]) -> None:
+    async def write(self, operations: list[ovsdb.Operation]) -> None:
+        """Carry out operations together, if there are any."""
         if operations:
             await self._client.transact(operations)
 

@@ -37,6 +37,7 @@ class Meant(msgspec.Struct, frozen=True):
             and match.protocol in ("", packet.protocol)
             and match.kind in ("", packet.kind)
             and match.destination_port in (None, packet.destination_port)
+            and match.key in (None, packet.key)
             and (self.sources is None or packet.source in self.sources)
             and (self.destinations is None or packet.destination in self.destinations)
             and (self.inner is None or (packet.inner is not None and self.inner.admits(packet.inner)))

@@ -87,7 +87,7 @@ class Execute(_Part, frozen=True, kw_only=True):
 class Match(_Part, frozen=True, kw_only=True):
     """Which frames are meant; what is not said may be anything.
 
-    `vlan` is a number, or "none" for frames without a tag.
+    `vlan` is a number, or "none" for frames without a tag; `key` is a GRE tunnel's key or an ERSPAN session's number.
     """
 
     vlan: int | Literal["none"] | None = None
@@ -96,6 +96,7 @@ class Match(_Part, frozen=True, kw_only=True):
     source: str = ""
     destination: str = ""
     destination_port: int | None = None
+    key: int | None = None
     inner: Match | None = None
 
 

@@ -7,12 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trunkline.dialects.nsx import errors
+from trunkline.intent.monitors import Standing
 from trunkline.policy import agendas
 from trunkline.policy.api import answers
 from trunkline.policy.identity import chassis
 from trunkline.trace.errands import Report
 
 _REPORT = msgspec.json.Decoder(Report)
+_STANDING = msgspec.json.Decoder(Standing)
 
 
 async def tasks(request: Request) -> Response:
@@ -33,6 +35,17 @@ async def reports(request: Request) -> Response:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise errors.malformed(str(error)) from error
     answers.manager(request).agendas.report(name, report)
+    return answers.empty()
+
+
+async def standing(request: Request) -> Response:
+    """How far the hypervisor is with what is to be watched."""
+    name = _served(request)
+    try:
+        found = _STANDING.decode(await answers.content(request))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise errors.malformed(str(error)) from error
+    answers.manager(request).agendas.follows(name, found)
     return answers.empty()
 
 

@@ -13,6 +13,7 @@ from trunkline.adapters import ovsdb
 from trunkline.adapters import store as documents
 from trunkline.dialects.nsx.realized import Nobody, Realisation, Realiser
 from trunkline.dialects.nsx.statistics import Counted, Traffic
+from trunkline.policy.agendas import Agendas
 from trunkline.policy.realise import realiser
 from trunkline.policy.realise.counters import Counters
 from trunkline.policy.settings import Settings
@@ -24,12 +25,12 @@ _log = structlog.get_logger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def realising(store: documents.Store, settings: Settings) -> AsyncIterator[Realiser]:
+async def realising(store: documents.Store, settings: Settings, agendas: Agendas) -> AsyncIterator[Realiser]:
     """What the network does about the objects in the store, for as long as the block runs."""
     if not settings.northbound:
         yield Nobody()
         return
-    made = Lasting(store, settings)
+    made = Lasting(store, settings, agendas)
     tasks = [asyncio.create_task(work) for work in made.work()]
     try:
         yield made
@@ -42,8 +43,8 @@ async def realising(store: documents.Store, settings: Settings) -> AsyncIterator
 class Lasting:
     """A `realized.Realiser` that knows nothing until OVN's databases answer."""
 
-    def __init__(self, store: documents.Store, settings: Settings) -> None:
-        self._store, self._settings = store, settings
+    def __init__(self, store: documents.Store, settings: Settings, agendas: Agendas) -> None:
+        self._store, self._settings, self._agendas = store, settings, agendas
         self._realiser: realiser.Realiser | None = None
         self._counters = Counters(settings.tallies)
 
@@ -73,7 +74,7 @@ class Lasting:
             ovsdb.Client(self._settings.northbound, "OVN_Northbound") as north,
             ovsdb.Client(self._settings.southbound, "OVN_Southbound") as south,
         ):
-            self._realiser = realiser.Realiser(self._store, self._settings, north, south)
+            self._realiser = realiser.Realiser(self._store, self._settings, north, south, self._agendas)
             try:
                 await self._realiser.run()
             finally:

@@ -25,6 +25,8 @@ from trunkline.intent import model
 from trunkline.kit import clock
 from trunkline.kit.problems import Problem
 from trunkline.ovn import checks
+from trunkline.policy.agendas import Agendas
+from trunkline.policy.realise import watching
 from trunkline.policy.realise.ledger import Ledger, Stamp
 from trunkline.policy.realise.progress import Progress
 from trunkline.policy.realise.southbound import Southbound
@@ -46,8 +48,15 @@ _LAST = frozenset({"SegmentPort", "SegmentConnectionBindingMap"})
 class Realiser:
     """One connection's life: from `start` until something breaks; another one begins anew."""
 
-    def __init__(self, store: documents.Store, settings: Settings, north: ovsdb.Client, south: ovsdb.Client) -> None:
-        self._store, self._settings = store, settings
+    def __init__(
+        self,
+        store: documents.Store,
+        settings: Settings,
+        north: ovsdb.Client,
+        south: ovsdb.Client,
+        agendas: Agendas,
+    ) -> None:
+        self._store, self._settings, self._agendas = store, settings, agendas
         self._northbound = Northbound(north, OWNER, numbered=True)
         self._southbound = Southbound(south)
         self._fabric = realisation.Fabric()
@@ -79,12 +88,15 @@ class Realiser:
             return None
         keys = [ovn.ObjectKey(*key) for key in sorted(self._fabric.keys(path))]
         refusals, remarks = self._judged(path, keys)
+        watch = self._watching(path)
+        refusals += watch.troubles
         attributes = self._places(keys)
         silent = self._progress.silent & (standing.missed | set(attributes.get("transport_node_ids", ())))
         shown = bool(standing.published_ms) and not silent & set(attributes.get("transport_node_ids", ()))
-        told = [*map(str, refusals or remarks), *(f"hypervisor {name} does not answer" for name in sorted(silent))]
+        mute = sorted(silent | set(watch.late))
+        told = [*map(str, refusals or remarks), *(f"hypervisor {name} does not answer" for name in mute)]
         return Realisation(
-            state="ERROR" if refusals else "REALIZED" if shown else "UNREALIZED",
+            state="ERROR" if refusals else "REALIZED" if shown and not watch.late else "UNREALIZED",
             revision=standing.revision,
             problem="; ".join(told),
             published_ms=standing.published_ms,
@@ -95,6 +107,10 @@ class Realiser:
     def carried(self, path: str) -> list[tuple[Carried, int | None]]:
         """The network ports that follow from a segment port or a binding map, each with the cookie of its flows."""
         return [(each, self._southbound.cookie(each.id)) for each in self._fabric.carried(path)]
+
+    def _watching(self, path: str) -> watching.Watching:
+        """What hypervisors do about the monitors that a document asks for."""
+        return watching.of(self._fabric.watched_by(path), self._southbound, self._agendas)
 
     def _judged(self, path: str, keys: Iterable[ovn.ObjectKey]) -> tuple[list[Problem], list[Problem]]:
         """Why the document at a path is not honoured, and what is odd about it."""
@@ -129,6 +145,7 @@ class Realiser:
                 self._northbound.apply(change.changed, [ovn.ObjectKey(*key) for key in change.removed])
                 await asyncio.sleep(0)
         self._fabric.take(removed=gone)
+        self._agendas.watch(self._fabric.watched())
         revision = self._northbound.replace(model.Intent.of(self._fabric.objects()))
         self._ledger.drop(gone)
         for path, document in found.items():
@@ -158,6 +175,8 @@ class Realiser:
         gone = [path for path, event in news.items() if event.type == "DELETED"]
         written = {path: event.document for path, event in news.items() if event.type != "DELETED"}
         change = self._fabric.take([_written(each) for each in written.values()], gone, self._facts)
+        if change.watched:
+            self._agendas.watch(self._fabric.watched())
         revision = self._northbound.revision
         if change.changed or change.removed:
             revision = self._northbound.apply(change.changed, [ovn.ObjectKey(*key) for key in change.removed])

@@ -43,6 +43,8 @@ def described(fabric: Fabric) -> dict[str, Any]:
     intent = model.Intent.of(sorted(fabric.objects(), key=lambda item: item.id))
     plain = msgspec.to_builtins(intent, enc_hook=addresses.enc_hook)
     result = {kind: [_short(item) for item in items.values()] for kind, items in plain.items() if items}
+    watched = [_short(each) for each in msgspec.to_builtins(fabric.watched(), str_keys=True)]
+    result |= {"watched": watched} if watched else {}
     problems = {path: [str(each) for each in fabric.problems(path)] for path in sorted(fabric.paths())}
     remarks: Any = {path: [str(each) for each in fabric.remarks(path)] for path in sorted(fabric.paths())}
     result["problems"] = {path: found for path, found in problems.items() if found}

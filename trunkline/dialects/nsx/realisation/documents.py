@@ -218,6 +218,85 @@ class ProfileMap(Document, frozen=True, kw_only=True):
     qos_profile_path: str = ""
 
 
+class IPAddresses(msgspec.Struct, frozen=True):
+    """Addresses and prefixes."""
+
+    ip_addresses: tuple[str, ...] = ()
+
+
+class MirrorFilter(msgspec.Struct, frozen=True):
+    """Which frames are meant."""
+
+    src_ips: IPAddresses = IPAddresses()
+    dst_ips: IPAddresses = IPAddresses()
+    ip_protocol: str = ""
+    src_ports: str = ""
+    dst_ports: str = ""
+    filter_action: str = ""
+
+
+class PortMirroringProfile(Document, frozen=True, kw_only=True):
+    """Where copies of frames go, and how."""
+
+    destination_group: str
+    profile_type: str = "REMOTE_L3_SPAN"
+    direction: str = "BIDIRECTIONAL"
+    encapsulation_type: str = "GRE"
+    gre_key: int = -1
+    erspan_id: int = 0
+    snap_length: int = 0
+    tcp_ip_stack: str = "Default"
+    filter_action: str = "INCLUDE"
+    port_mirroring_filters: tuple[MirrorFilter, ...] = ()
+
+
+class IPFIXL2Profile(Document, frozen=True, kw_only=True):
+    """How flows are told: `packet_sample_probability` is in per cent, times are in seconds."""
+
+    ipfix_collector_profile_path: str
+    observation_domain_id: int
+    packet_sample_probability: float = 0.1
+    active_timeout: int = 300
+    idle_timeout: int = 0
+    max_flows: int = 16384
+    priority: int = 0
+    export_overlay_flow: bool = False
+
+
+class Collector(msgspec.Struct, frozen=True):
+    """Who listens for records."""
+
+    collector_ip_address: IPAddress
+    collector_port: int = 4739
+
+
+class IPFIXL2CollectorProfile(Document, frozen=True, kw_only=True):
+    """Where records of flows go."""
+
+    ipfix_l2_collectors: tuple[Collector, ...] = ()
+
+
+class Expression(msgspec.Struct, frozen=True):
+    """A part of a group's description."""
+
+    resource_type: str = ""
+    ip_addresses: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class Group(Document, frozen=True, kw_only=True):
+    """A set of objects and addresses."""
+
+    expression: tuple[Expression, ...] = ()
+
+
+class MonitoringMap(Document, frozen=True, kw_only=True):
+    """How a segment or a port is watched."""
+
+    port_mirroring_profile_path: str = ""
+    ipfix_l2_profile_path: str = ""
+
+
 _TYPES: dict[str, type[Document]] = {
     "Segment": Segment,
     "PolicyTransportZone": PolicyTransportZone,
@@ -236,6 +315,12 @@ _TYPES: dict[str, type[Document]] = {
     "SegmentQoSProfileBindingMap": ProfileMap,
     "PortSecurityProfileBindingMap": ProfileMap,
     "PortQoSProfileBindingMap": ProfileMap,
+    "PortMirroringProfile": PortMirroringProfile,
+    "IPFIXL2Profile": IPFIXL2Profile,
+    "IPFIXL2CollectorProfile": IPFIXL2CollectorProfile,
+    "Group": Group,
+    "SegmentMonitoringProfileBindingMap": MonitoringMap,
+    "PortMonitoringProfileBindingMap": MonitoringMap,
 }
 _DECODERS = {
     kind: msgspec.json.Decoder(type, dec_hook=addresses.dec_hook, strict=False) for kind, type in _TYPES.items()
@@ -256,3 +341,12 @@ def read(kind: str, raw: bytes) -> Document:
 def networks(text: str) -> list[IPNetwork]:
     """The prefixes of a comma-separated list; a lone address is a prefix of full length."""
     return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
+
+
+def networks_in(text: str) -> list[IPNetwork]:
+    """The prefixes that make up an address, a prefix or a range "a-b"."""
+    first, _, last = text.partition("-")
+    if not last:
+        return [ipaddress.ip_network(first, strict=False)]
+    bounds: Any = (ipaddress.ip_address(first), ipaddress.ip_address(last))
+    return list(ipaddress.summarize_address_range(*bounds))

@@ -6,7 +6,7 @@ What comes out is always what the same documents would give from scratch; a test
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from trunkline.dialects.nsx.realisation import documents, made, rules
 from trunkline.dialects.nsx.realisation.made import Made
 from trunkline.dialects.nsx.realisation.memory import Memory, Question
-from trunkline.intent import model
+from trunkline.intent import model, monitors
 from trunkline.kit import problems
 from trunkline.kit.problems import Problem
 
@@ -23,6 +23,9 @@ TWICE = problems.register("TRK-0957", "Two policy objects ask for the same thing
 
 Key = tuple[str, str]
 """An intent object: the name of its class, and its id."""
+
+
+_MONITORS = frozenset({monitors.Mirror.__name__, monitors.Export.__name__})
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -36,12 +39,14 @@ class Written(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True):
     """What became of the network: objects that are new or different, keys of those that are gone.
 
-    `documents` are the paths of all documents whose part of the network may be another now.
+    `documents` are the paths of all documents whose part of the network may be another now; `watched` says whether what is
+    to be watched is another now.
     """
 
     changed: tuple[model.Object, ...]
     removed: tuple[Key, ...]
     documents: frozenset[str]
+    watched: bool = False
 
 
 class Carried(msgspec.Struct, frozen=True):
@@ -62,7 +67,7 @@ class Fabric:
         self._unreadable: dict[str, Problem] = {}
         self._made: dict[Question, Made] = {}
         self._questions: defaultdict[str, set[Question]] = defaultdict(set)  # by the documents they are about
-        self._makers: defaultdict[Key, dict[Question, model.Object]] = defaultdict(dict)
+        self._makers: defaultdict[Key, dict[Question, made.Object]] = defaultdict(dict)
 
     def take(
         self, written: Iterable[Written] = (), removed: Iterable[str] = (), facts: Mapping[str, Any] | None = None
@@ -77,7 +82,17 @@ class Fabric:
 
     def objects(self) -> list[model.Object]:
         """The whole network."""
-        return [_winner(makers) for makers in self._makers.values()]
+        return [item for item in self._winners() if not isinstance(item, monitors.Monitor)]
+
+    def watched(self) -> list[monitors.Monitor]:
+        """Everything that is to be watched, by id."""
+        found = [item for item in self._winners() if isinstance(item, monitors.Monitor)]
+        return sorted(found, key=lambda item: item.id)
+
+    def watched_by(self, path: str) -> list[monitors.Monitor]:
+        """The monitors that follow from the document at a path."""
+        found = (item for question in self._asked(path) for item in self._made[question].objects)
+        return [item for item in found if isinstance(item, monitors.Monitor)]
 
     def keys(self, path: str) -> frozenset[Key]:
         """The keys of the objects that follow from the document at a path."""
@@ -152,7 +167,7 @@ class Fabric:
         return [question for question in dict.fromkeys(found) if question not in self._made]
 
     def _enter(self, asked: Mapping[Question, Made | None], touched: set[str]) -> Change:
-        before: dict[Key, model.Object | None] = {}
+        before: dict[Key, made.Object | None] = {}
         for question, answer in asked.items():
             touched.update(question.about)
             for item in self._made.pop(question, made.NOTHING).objects:
@@ -169,7 +184,7 @@ class Fabric:
                 self._makers[_key(item)][question] = item
         return self._difference(before, touched)
 
-    def _note(self, before: dict[Key, model.Object | None], key: Key) -> None:
+    def _note(self, before: dict[Key, made.Object | None], key: Key) -> None:
         if key not in before:
             makers = self._makers[key]
             before[key] = _winner(makers) if makers else None
@@ -181,8 +196,9 @@ class Fabric:
                 del self._questions[path]
         self._memory.release(question)
 
-    def _difference(self, before: Mapping[Key, model.Object | None], touched: set[str]) -> Change:
-        changed, removed = [], []
+    def _difference(self, before: Mapping[Key, made.Object | None], touched: set[str]) -> Change:
+        changed: list[made.Object] = []
+        removed = []
         for key, old in before.items():
             makers = self._makers[key]
             if makers:
@@ -194,7 +210,13 @@ class Fabric:
                 del self._makers[key]
                 if old is not None:
                     removed.append(key)
-        return Change(tuple(changed), tuple(removed), frozenset(touched))
+        network = tuple(item for item in changed if not isinstance(item, monitors.Monitor))
+        gone = tuple(key for key in removed if key[0] not in _MONITORS)
+        watched = len(network) < len(changed) or len(gone) < len(removed)
+        return Change(network, gone, frozenset(touched), watched)
+
+    def _winners(self) -> Iterator[made.Object]:
+        return (_winner(makers) for makers in self._makers.values())
 
     def _asked(self, path: str) -> Iterable[Question]:
         return sorted(self._questions.get(path, ()), key=lambda question: question.about)
@@ -219,18 +241,18 @@ def _broken(kind: str, path: str, error: Exception) -> Problem:
     return Problem(code=BROKEN, object=f"{kind} {path}", found=text, hint="report it, with the object")
 
 
-def _key(item: model.Object) -> Key:
+def _key(item: made.Object) -> Key:
     return type(item).__name__, item.id
 
 
-def _same(one: model.Object, other: model.Object) -> bool:
+def _same(one: made.Object, other: made.Object) -> bool:
     """Whether two objects are alike but for who asked for them."""
     return one == other or msgspec.structs.replace(other, source=one.source) == one
 
 
-def _first(makers: Mapping[Question, model.Object]) -> Question:
+def _first(makers: Mapping[Question, made.Object]) -> Question:
     return min(makers, key=lambda question: (len(question.about), question.about))
 
 
-def _winner(makers: Mapping[Question, model.Object]) -> model.Object:
+def _winner(makers: Mapping[Question, made.Object]) -> made.Object:
     return makers[_first(makers)] if len(makers) > 1 else next(iter(makers.values()))

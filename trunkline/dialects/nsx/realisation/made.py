@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from trunkline.intent import model
+from trunkline.intent import model, monitors
 from trunkline.kit import problems
 from trunkline.kit.ids import NetworkId
 from trunkline.kit.problems import Problem
@@ -14,10 +14,14 @@ from trunkline.kit.problems import Problem
 UNSUPPORTED = problems.register("TRK-0950", "A policy object asks for something that this network cannot do.")
 
 
+Object = model.Object | monitors.Monitor
+"""What documents ask for: a part of the network, or that something of it is watched."""
+
+
 class Made(msgspec.Struct, frozen=True):
     """Objects of the network, why a wish cannot be met (`problems`), and what is met in part or otherwise (`remarks`)."""
 
-    objects: tuple[model.Object, ...] = ()
+    objects: tuple[Object, ...] = ()
     problems: tuple[Problem, ...] = ()
     remarks: tuple[Problem, ...] = ()
 

@@ -43,10 +43,10 @@ def port(look: Look, path: str) -> Made | None:
     if found is None:
         return None
     segment = segment_of(path)
-    if not found.attachment.id or not look.ask(_carries, path):
+    if not found.attachment.id or not look.ask(carries, path):
         return made.NOTHING
     parent = ""
-    if found.attachment.type == "CHILD" and not (parent := look.ask(_parent, path)):
+    if found.attachment.type == "CHILD" and not (parent := look.ask(parent_of, path)):
         return Made(problems=(_orphan(path, found),))
     bare = model.Port(
         id=PortId(found.attachment.id),
@@ -65,7 +65,7 @@ def nested(look: Look, binding: str, port_path: str) -> Made | None:
     None if the map's parent is not the port's segment.
     """
     found = look.document(binding, documents.SegmentConnectionBindingMap)
-    behind = look.ask(_interface, port_path)
+    behind = look.ask(interface_of, port_path)
     if found is None or behind is None or found.segment_path != segment_of(port_path):
         return None
     child, tag = binding.rsplit("/", 2)[0], found.vlan_traffic_tag
@@ -107,12 +107,12 @@ def _guard(policy: profiles.Policy, hosts: tuple[model.Host, ...]) -> model.Guar
     return model.Guard.ADDRESSES if any(host.addresses for host in hosts) else model.Guard.MACS
 
 
-def _interface(look: Look, port_path: str) -> Interface | None:
+def interface_of(look: Look, port_path: str) -> Interface | None:
     """What may send with tags at a segment port; None if there is no such port."""
     found = look.document(port_path, documents.SegmentPort)
     if found is None:
         return None
-    if found.attachment.type == "CHILD" or not look.ask(_carries, port_path):
+    if found.attachment.type == "CHILD" or not look.ask(carries, port_path):
         return Interface()
     return Interface(found.attachment.id, found.address_bindings)
 
@@ -132,13 +132,13 @@ def _hosts(source: model.Source, bindings: Sequence[AddressBinding]) -> tuple[tu
     return tuple(hosts), remarks
 
 
-def _carries(look: Look, path: str) -> bool:
+def carries(look: Look, path: str) -> bool:
     """Whether a port and its segment are switched on."""
     found = look.document(path, documents.SegmentPort)
     return found is not None and found.admin_state == "UP" and look.ask(segments.is_up, segment_of(path))
 
 
-def _parent(look: Look, path: str) -> str:
+def parent_of(look: Look, path: str) -> str:
     """The interface that the CHILD attachment at a path lies behind: named itself, or by its segment port."""
     found = look.document(path, documents.SegmentPort)
     context = found.attachment.context_id if found else ""
