@@ -30,6 +30,14 @@ HONOURED = {
     "SpoofGuardProfile": "address_binding_allowlist",
     "QoSProfile": "dscp shaper_configurations",
     "PolicyTransportZone": "tz_type transport_zone_type is_default",
+    "PortMirroringProfile": "profile_type direction destination_group encapsulation_type gre_key erspan_id snap_length "
+    "filter_action port_mirroring_filters.src_ips.ip_addresses port_mirroring_filters.dst_ips.ip_addresses "
+    "port_mirroring_filters.ip_protocol port_mirroring_filters.src_ports port_mirroring_filters.dst_ports",
+    "IPFIXL2Profile": "ipfix_collector_profile_path observation_domain_id packet_sample_probability active_timeout "
+    "max_flows priority",
+    "IPFIXL2CollectorProfile": "ipfix_l2_collectors.collector_ip_address ipfix_l2_collectors.collector_port",
+    "SegmentMonitoringProfileBindingMap": "port_mirroring_profile_path ipfix_l2_profile_path",
+    "PortMonitoringProfileBindingMap": "port_mirroring_profile_path ipfix_l2_profile_path",
 }
 """Done, or refused or remarked upon by the rules of the realisation."""
 

@@ -40,6 +40,8 @@ _DISCOVERY = "addresses are not discovered; bind them to ports"
 _LEARNING = "MACs are learned, without limit, on ports that SpoofGuard does not guard"
 _GUARD = "of what ports send, only source addresses are checked, by SpoofGuard"
 
+_NO_RSPAN = "copies go to an address or an interface, never into a VLAN"
+
 _GATEWAY = (
     Field("dhcp_config_paths", _DHCP),
     Field("ipv6_profile_paths", _IPV6),
@@ -114,6 +116,18 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
     "PolicyNatRule": (
         Field("logging", "translations are not logged"),
         Field("policy_based_vpn_mode", "there are no VPNs"),
+    ),
+    "PortMirroringProfile": (
+        Field("tcp_ip_stack", "hypervisors have one network stack", ("Default",)),
+        Field("port_mirroring_filters.filter_action", "the profile's filter_action holds for all of its filters"),
+        Field("preserve_original_vlan", _NO_RSPAN),
+        Field("destination_pnics", _NO_RSPAN),
+        Field("encapsulation_vlan_id", _NO_RSPAN),
+        Field("source_vlan_ids", _NO_RSPAN),
+    ),
+    "IPFIXL2Profile": (
+        Field("idle_timeout", "a flow is told when active_timeout is over, quiet or not"),
+        Field("export_overlay_flow", "records are of the frames inside of tunnels"),
     ),
     "PolicyTransportZone": (
         Field("nested_nsx", "hypervisors are not told apart by it"),

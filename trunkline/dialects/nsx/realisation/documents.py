@@ -232,7 +232,6 @@ class MirrorFilter(msgspec.Struct, frozen=True):
     ip_protocol: str = ""
     src_ports: str = ""
     dst_ports: str = ""
-    filter_action: str = ""
 
 
 class PortMirroringProfile(Document, frozen=True, kw_only=True):
@@ -245,7 +244,6 @@ class PortMirroringProfile(Document, frozen=True, kw_only=True):
     gre_key: int = -1
     erspan_id: int = 0
     snap_length: int = 0
-    tcp_ip_stack: str = "Default"
     filter_action: str = "INCLUDE"
     port_mirroring_filters: tuple[MirrorFilter, ...] = ()
 
@@ -257,10 +255,8 @@ class IPFIXL2Profile(Document, frozen=True, kw_only=True):
     observation_domain_id: int
     packet_sample_probability: float = 0.1
     active_timeout: int = 300
-    idle_timeout: int = 0
     max_flows: int = 16384
     priority: int = 0
-    export_overlay_flow: bool = False
 
 
 class Collector(msgspec.Struct, frozen=True):
@@ -348,5 +344,5 @@ def networks_in(text: str) -> list[IPNetwork]:
     first, _, last = text.partition("-")
     if not last:
         return [ipaddress.ip_network(first, strict=False)]
-    bounds: Any = (ipaddress.ip_address(first), ipaddress.ip_address(last))
+    bounds = ipaddress.ip_address(first), ipaddress.ip_address(last)
     return list(ipaddress.summarize_address_range(*bounds))

@@ -111,13 +111,7 @@ def _prefixes(found: documents.IPAddresses) -> tuple[str, ...]:
 
 
 def _mirror_remarks(path: str, profile: PortMirroringProfile, passing: tuple[Uplink, ...]) -> Iterator[Problem]:
-    if profile.tcp_ip_stack != "Default":
-        yield _unsupported(path, "tcp_ip_stack", profile.tcp_ip_stack, "hypervisors have one network stack")
     for index, each in enumerate(profile.port_mirroring_filters):
-        if each.filter_action:
-            allowed = "the profile's filter_action holds for all of its filters"
-            where = f"port_mirroring_filters[{index}].filter_action"
-            yield _unsupported(path, where, each.filter_action, allowed)
         if (each.src_ports or each.dst_ports) and not each.ip_protocol:
             where = f"port_mirroring_filters[{index}]"
             yield _unsupported(path, where, "ports without ip_protocol", "ports of both TCP and UDP are meant")
@@ -145,16 +139,7 @@ def _export(look: Look, path: str, found: documents.MonitoringMap) -> Made:
         domain=profile.observation_domain_id,
         source=made.source(_kind(path), path),
     )
-    return Made((export,), remarks=tuple(_export_remarks(named, profile)))
-
-
-def _export_remarks(path: str, profile: IPFIXL2Profile) -> Iterator[Problem]:
-    if profile.idle_timeout:
-        allowed = "a flow is told when active_timeout is over, quiet or not"
-        yield made.unsupported("IPFIXL2Profile", path, "idle_timeout", profile.idle_timeout, allowed)
-    if profile.export_overlay_flow:
-        allowed = "records are of the frames inside of tunnels"
-        yield made.unsupported("IPFIXL2Profile", path, "export_overlay_flow", "true", allowed)
+    return Made((export,))
 
 
 def _sources(look: Look, holder: str, field: str) -> tuple[Source, ...]:
