@@ -8,13 +8,12 @@ It holds no rows and judges nothing; `checks` judges.
 from __future__ import annotations
 
 import bisect
-import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from trunkline.intent import model
-from trunkline.kit.addresses import IPAddress, IPNetwork
+from trunkline.kit.addresses import IPAddress, IPInterface
 from trunkline.kit.problems import Problem
 from trunkline.ovn import identity
 from trunkline.ovn.identity import ObjectKey
@@ -26,6 +25,17 @@ _O = TypeVar("_O", bound=model.Object)
 _USERS = (model.Port, model.RouterPort)
 """What uses a network."""
 
+_BITS = {4: 32, 6: 128}
+
+
+class _Place(NamedTuple):
+    """A prefix to which a router is connected, in numbers: thousands of routes look theirs up."""
+
+    router: str
+    version: int
+    length: int
+    number: int
+
 
 class Context:
     """An index over intent objects; `owner` marks every row that follows from them."""
@@ -36,8 +46,8 @@ class Context:
         # By kind, because a network may have ten thousand ports and two subnets.
         self._dependants: dict[ObjectKey, dict[str, set[ObjectKey]]] = defaultdict(lambda: defaultdict(set))
         self._tagged: dict[tuple[str, int], set[ObjectKey]] = defaultdict(set)
-        self._connected: dict[tuple[str, IPNetwork], set[ObjectKey]] = defaultdict(set)
-        self._lengths: dict[str, set[int]] = defaultdict(set)
+        self._connected: dict[_Place, set[ObjectKey]] = defaultdict(set)
+        self._lengths: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._hops: dict[tuple[str, int], list[tuple[int, ObjectKey]]] = defaultdict(list)
         self._sourced: dict[str, set[ObjectKey]] = defaultdict(set)
         self.judgements: dict[ObjectKey, tuple[Problem, ...]] = {}
@@ -56,7 +66,7 @@ class Context:
             self._tagged[tag].add(key)
         for place in _places(item):
             self._connected[place].add(key)
-            self._lengths[place[0]].add(place[1].prefixlen)
+            self._lengths[place.router, place.version].add(place.length)
         for router, hop in _hops(item):
             bisect.insort(self._hops[router, hop.version], (int(hop), key))
         for router in _sources(item):
@@ -116,13 +126,13 @@ class Context:
 
         Costs the same however many there are.
         """
-        for length in sorted(self._lengths.get(router, ()), reverse=True):
-            if length <= address.max_prefixlen:
-                prefix = ipaddress.ip_network((address, length), strict=False)
-                for key in sorted(self._connected.get((router, prefix), ())):
-                    connection = self._objects[key]
-                    assert isinstance(connection, model.RouterPort | model.RouterLink)
-                    yield connection
+        for length in sorted(self._lengths.get((router, address.version), ()), reverse=True):
+            host_bits = address.max_prefixlen - length
+            place = _Place(router, address.version, length, int(address) >> host_bits << host_bits)
+            for key in sorted(self._connected.get(place, ())):
+                connection = self._objects[key]
+                assert isinstance(connection, model.RouterPort | model.RouterLink)
+                yield connection
 
     def objects(self) -> tuple[model.Object, ...]:
         """Every object, in the order in which they were added."""
@@ -147,7 +157,7 @@ class Context:
             case model.Subnet(network=network):
                 followers |= self._of_kind(_key(model.Network, network), model.Port)
             case model.RouterPort() | model.RouterLink() as connection:
-                followers |= {route for place in _places(connection) for route in self._routes_into(*place)}
+                followers |= {route for place in _places(connection) for route in self._routes_into(place)}
                 followers |= self._network_of_only(key)
             case model.Port() as port:
                 followers |= {_key(model.Port, other) for other in self.same_tag(port)}
@@ -166,11 +176,11 @@ class Context:
         users = sum(len(self._of_kind(network, kind)) for kind in _USERS)
         return {network} if users == 1 else set()
 
-    def _routes_into(self, router: str, prefix: IPNetwork) -> list[ObjectKey]:
+    def _routes_into(self, place: _Place) -> list[ObjectKey]:
         """The routes of a router whose next hops are in a prefix; costs no more for those that are not."""
-        hops = self._hops.get((router, prefix.version), [])
-        first = bisect.bisect_left(hops, (int(prefix.network_address),))
-        end = bisect.bisect_left(hops, (int(prefix.broadcast_address) + 1,))
+        hops = self._hops.get((place.router, place.version), [])
+        size = 1 << (_BITS[place.version] - place.length)
+        first, end = (bisect.bisect_left(hops, (number,)) for number in (place.number, place.number + size))
         return [route for _, route in hops[first:end]]
 
     def _of_kind(self, key: ObjectKey, kind: type[model.Object]) -> set[ObjectKey]:
@@ -217,11 +227,16 @@ def _sources(item: model.Object) -> tuple[str, ...]:
     return (item.router,) if isinstance(item, model.Route) and item.source_prefix else ()
 
 
-def _places(item: model.Object) -> tuple[tuple[str, IPNetwork], ...]:
+def _places(item: model.Object) -> tuple[_Place, ...]:
     """The prefixes that a leg or a link connects routers to."""
     match item:
         case model.RouterPort():
-            return tuple((item.router, address.network) for address in item.addresses)
+            return tuple(_place(item.router, address) for address in item.addresses)
         case model.RouterLink():
-            return tuple((end.router, address.network) for end in item.ends for address in end.addresses)
+            return tuple(_place(end.router, address) for end in item.ends for address in end.addresses)
     return ()
+
+
+def _place(router: str, address: IPInterface) -> _Place:
+    prefix = address.network
+    return _Place(router, prefix.version, prefix.prefixlen, int(prefix.network_address))

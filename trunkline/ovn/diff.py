@@ -138,9 +138,11 @@ class _Planner:
 
     def _best(self, wanted: DesiredRow, carriers: list[RowUuid]) -> RowUuid | None:
         """Of several copies the one that already lives in the right place, else the first."""
+        if len(carriers) < 2:
+            return next(iter(carriers), None)
         home = self._home(wanted)
         settled = [uuid for uuid in carriers if home in self._observed.parents(wanted.key.table, uuid)]
-        return next(iter(settled or carriers), None)
+        return (settled or carriers)[0]
 
     def _home(self, wanted: DesiredRow) -> RowUuid | None:
         """The row that is there and in which the wanted one should live."""

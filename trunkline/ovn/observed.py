@@ -70,13 +70,14 @@ class Observed:
 
     def carriers(self, key: RowKey) -> list[RowUuid]:
         """The rows of ours that carry the key, in a stable order: one, unless somebody made a copy."""
-        found = self._carriers.get(key, ())
-        return sorted(uuid for uuid in found if self._stands(key.table, uuid))
+        found = [uuid for uuid in self._carriers.get(key, ()) if self._stands(key.table, uuid)]
+        return sorted(found) if len(found) > 1 else found
 
     def parents(self, table: str, uuid: RowUuid) -> list[RowUuid]:
         """The rows of ours in which a row of `table` lives."""
         above = schema.TABLES[table].parent
-        return sorted(parent for parent in self._parents.get(uuid, ()) if self.is_ours(above, parent))
+        found = [parent for parent in self._parents.get(uuid, ()) if self.is_ours(above, parent)]
+        return sorted(found) if len(found) > 1 else found
 
     def keys(self) -> Iterator[RowKey]:
         """Every key that some row of ours carries."""

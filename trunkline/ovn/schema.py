@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import cached_property
 
 import msgspec
 
@@ -47,13 +48,13 @@ class Shape(Enum):
     ROW = "row"
 
 
-class Column(msgspec.Struct, frozen=True):
+class Column(msgspec.Struct, frozen=True, dict=True):
     """One column we manage; `ours` are the keys of a map that we set and remove."""
 
     shape: Shape
     ours: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def default(self) -> Value:
         """The value of a column that nobody has set."""
         return _DEFAULTS[self.shape]

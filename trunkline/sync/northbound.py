@@ -154,9 +154,7 @@ class Northbound:
         await self._see_clearly()
         revision, keys = self._revision, self._dirty
         self._dirty = set()
-        await self._settle(keys)
-        left = self._plan(keys - self._stuck.keys())
-        if left.operations:
+        if await self._settle(keys) and self._plan(keys - self._stuck.keys()).operations:
             self._dirty |= keys
             return False
         # A plan is made from the newest state, so whatever marked these keys meanwhile is done as well.
@@ -166,17 +164,20 @@ class Northbound:
             self._progress.notify_all()
         return True
 
-    async def _settle(self, keys: set[ovn.RowKey]) -> None:
-        """Write what the keys lack; a refused transaction is halved until the guilty row stands alone."""
+    async def _settle(self, keys: set[ovn.RowKey]) -> bool:
+        """Write what the keys lack, False if that is nothing.
+
+        A refused transaction is halved until the guilty row stands alone.
+        """
         plan = self._plan(keys)
         if not plan.operations:
-            return
+            return False
         try:
             await self._client.transact([*transaction.operations(plan), *([_NEXT] if self._numbered else [])])
         except (ovsdb.ConstraintViolation, ovsdb.ReferentialIntegrityViolation) as error:
             if len(keys) == 1:
                 self._refuse(keys.copy().pop(), error)
-                return
+                return True
             ordered = sorted(keys)
             for half in (ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]):
                 await self._settle(set(half))
@@ -185,6 +186,7 @@ class Northbound:
             await self._see_clearly()
         except ovsdb.TransactionError as error:
             log.warning("northbound: %s; trying again", error)
+        return True
 
     def _plan(self, keys: set[ovn.RowKey]) -> ovn.Plan:
         plan = ovn.plan(self._target.rows, self._observed, keys)
