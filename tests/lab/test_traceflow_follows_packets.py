@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
-import shutil
-import signal
-import ssl
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
+from tests.lab import fabric_lab
+from tests.lab.fabric_lab import CHILD, PARENT, FabricLab
 from trunkline.lab.fabric import access
-from trunkline.lab.state import Lab
 
 pytestmark = [
     pytest.mark.lab,
@@ -31,7 +25,6 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 SDK = os.environ.get("TRUNKLINE_VCF_NSX_PYTHON") or str(ROOT / ".tools" / "vcf-nsx" / "bin" / "python")
-PARENT, CHILD = "/infra/segments/openshift-segment", "/infra/segments/test2"
 WEB_A, WEB_B, PLAIN, NODE_A, NODE_B = (
     "192.168.100.11",
     "192.168.100.12",
@@ -42,52 +35,8 @@ WEB_A, WEB_B, PLAIN, NODE_A, NODE_B = (
 GATEWAY_MAC = "0a:58:c0:a8:64:01"
 
 
-class Fabric:
-    """The lab, and a client of its policy API."""
-
-    def __init__(self, state: Path) -> None:
-        self.environment = {**os.environ, "TRUNKLINE_STATE": str(state)}
-        self.name = f"tf{secrets.token_hex(2)}"
-        self.lab = Lab(self.name, root=state)
-        self.command("up", "labs/fabric.yaml", "--name", self.name)
-        context = ssl.create_default_context(cafile=str(access.authority_file(self.lab)))
-        password = access.password_file(self.lab).read_text().strip()
-        url = f"{access.url(self.lab)}/policy/api/v1"
-        self.http = httpx2.Client(base_url=url, verify=context, auth=("admin", password), timeout=20)
-
-    def command(self, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "trunkline.cli.main", "lab", *words],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
-        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        response = self.http.request(method, path, json=body)
-        assert response.status_code == 200, response.text
-        return response.json() if response.content else None
-
-    def inside(self, place: str, *words: str) -> str:
-        return self.command("exec", "--name", self.name, place, "--", *words)
-
-    def mac(self, place: str, interface: str = "eth0") -> str:
-        found = re.search(r"ether ([0-9a-f:]{17})", self.inside(place, "ip", "-o", "link", "show", interface))
-        assert found
-        return found[1]
-
-    def port(self, machine: str, segment: str = PARENT) -> str:
-        return next(
-            each["path"] for each in self.call("GET", f"{segment}/ports")["results"] if each["display_name"] == machine
-        )
-
-    def kill(self, host: str, program: str) -> None:
-        pid = int((self.lab.home(host) / f"{program}.pid").read_text())
-        os.kill(pid, signal.SIGKILL)
+class Fabric(FabricLab):
+    """The lab, and traces in it."""
 
     def trace(self, ends: tuple[str, str], macs: tuple[str, str], **changed: Any) -> Trace:
         """The document's request with these addresses, run to its end; changes with a dot are inside the packet."""
@@ -156,10 +105,7 @@ def document(port: str, ends: tuple[str, str], macs: tuple[str, str]) -> dict[st
 
 @pytest.fixture(scope="module")
 def fabric() -> Iterator[Fabric]:
-    state = Path(tempfile.mkdtemp(prefix="trunkline-trace-"))
-    made = None
-    try:
-        made = Fabric(state)
+    with fabric_lab.running(Fabric) as made:
         bind = f"{CHILD}/segment-connection-binding-maps"
         made.call("PUT", f"{bind}/first", {"vlan_traffic_tag": "1002", "segment_path": PARENT})
         made.call("PUT", f"{bind}/second", {"vlan_traffic_tag": 2002, "segment_path": "/infra/segments/second-parent"})
@@ -169,12 +115,6 @@ def fabric() -> Iterator[Fabric]:
         made.inside("vm/node-a/web", "ping", "-c", "3", "-i", "0.3", "-W", "1", NODE_B)
         made.inside("vm/node-a/web", "ping", "-c", "3", "-i", "0.3", "-W", "1", "172.29.161.50")
         yield made
-    finally:
-        if made is not None:
-            made.http.close()
-            made.command("down", "--name", made.name)
-        if "TRUNKLINE_KEEP" not in os.environ:
-            shutil.rmtree(state, ignore_errors=True)  # the lab itself removes the last of it
 
 
 @pytest.fixture(scope="module")
@@ -305,6 +245,31 @@ def test_containers_packet_without_the_parameter_does_not_enter_the_child(
     assert not [each for each in found.observations if each.get("vlan_id")]
 
 
+def test_name_that_nsx_9_has_for_the_parameter_leads_through_the_child_as_well(
+    fabric: Fabric, web_a: str, web_b: str
+) -> None:
+    named = {"connected_segment_path_as_source": None, "connected_parent_path_as_source": CHILD}
+    found = fabric.trace((WEB_A, WEB_B), (web_a, web_b), **named)
+
+    assert found.ended == ("FINISHED", "SUCCESS")
+    assert (found.last["component_name"], found.last["lport_name"], found.last["vlan_id"]) == ("test2", "node-b", 1002)
+
+
+def test_stored_trace_is_run_again_on_request_and_stays_until_it_is_deleted(
+    fabric: Fabric, web_a: str, web_b: str
+) -> None:
+    found = fabric.trace((WEB_A, WEB_B), (web_a, web_b), is_transient=False)
+    first = [each["timestamp"] for each in found.observations]
+
+    fabric.call("POST", f"{found.path}?action=restart")
+    again = fabric.ended(found.path)
+
+    assert again.hops == found.hops
+    assert min(each["timestamp"] for each in again.observations) > max(first)
+    fabric.call("DELETE", found.path)
+    assert fabric.http.get(found.path).status_code == 404
+
+
 def test_packet_whose_time_to_live_is_over_ends_at_the_gateway(fabric: Fabric, web_a: str) -> None:
     found = fabric.trace((WEB_A, NODE_B), (web_a, GATEWAY_MAC), ttl=1)
 
@@ -398,7 +363,7 @@ def test_hypervisor_that_does_not_answer_fails_the_trace_in_time_and_by_name(
     try:
         found = fabric.trace((WEB_A, WEB_B), (web_a, web_b), timeout=5)
     finally:
-        fabric.command("up", "labs/fabric.yaml", "--name", fabric.name)
+        fabric.up()
 
     assert found.ended == ("FAILED", "TIMEOUT")
     assert "hv-1" in found.status["analysis"][0]
@@ -413,7 +378,7 @@ def test_destination_that_cannot_be_asked_is_never_said_to_have_got_the_packet(f
     try:
         found = fabric.trace((WEB_A, PLAIN), (web_a, fabric.mac("plain")), timeout=5)
     finally:
-        fabric.command("up", "labs/fabric.yaml", "--name", fabric.name)
+        fabric.up()
 
     assert found.ended == ("FAILED", "TIMEOUT")
     assert "hv-3" in found.status["analysis"][0]
@@ -423,7 +388,7 @@ def test_destination_that_cannot_be_asked_is_never_said_to_have_got_the_packet(f
 def test_restarted_manager_knows_what_was_found_and_traces_on(fabric: Fabric, web_a: str, web_b: str) -> None:
     before = fabric.trace((WEB_A, WEB_B), (web_a, web_b))
     fabric.kill("manager", "policy")
-    fabric.command("up", "labs/fabric.yaml", "--name", fabric.name)
+    fabric.up()
 
     assert fabric.ended(before.path).observations == before.observations
     assert fabric.trace((WEB_A, WEB_B), (web_a, web_b)).ended == ("FINISHED", "SUCCESS")
