@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from trunkline.dialects.nsx.realized import Realisation
+from trunkline.dialects.nsx.realized import Nobody, Realisation
 
 LISTS = {"include_mark_for_delete_objects": "false", "sort_ascending": "false"}
 
@@ -200,3 +201,70 @@ async def test_the_description_covers_every_place_and_only_those(admin):
     ]
     assert len(names) == len(set(names))
     assert "put" not in document["paths"]["/policy/api/v1/infra/sites/{site-id}"]
+
+
+POINT = "/infra/sites/default/enforcement-points/default"
+
+
+async def test_edge_nodes_are_the_hypervisors_that_may_serve_gateways(database, tmp_path, manager_with):
+    gateways = {"edge-cluster": ("hv-2", "hv-1"), "no-such-cluster": ("hv-9",)}
+    async with manager_with(database, tmp_path, gateways=gateways) as opened:
+        admin, nodes = opened.admin, f"{POINT}/edge-clusters/edge-cluster/edge-nodes"
+        listed = (await admin.get(nodes, sort_by="member_index"))["results"]
+        assert [(node["id"], node["member_index"]) for node in listed] == [("hv-2", 0), ("hv-1", 1)]
+        found = await admin.get("/search/query", query=f"resource_type:PolicyEdgeNode AND nsx_id:{listed[0]['nsx_id']}")
+        assert [node["path"] for node in found["results"]] == [f"{nodes}/hv-2"]
+        await admin.patch("/infra/tier-0s/t0")
+        cluster = f"{POINT}/edge-clusters/edge-cluster"
+        preferred = [f"{nodes}/hv-1"]
+        services = "/infra/tier-0s/t0/locale-services/default"
+        await admin.patch(services, edge_cluster_path=cluster, preferred_edge_paths=preferred)
+        assert (await admin.get(services))["preferred_edge_paths"] == preferred
+
+
+async def test_hypervisors_that_appear_later_become_edge_nodes(database, tmp_path, manager_with):
+    class Willing(Nobody):
+        def edges(self):
+            return {"edge-cluster": ("hv-1",)}
+
+    async with manager_with(database, tmp_path, realiser=Willing()) as opened:
+        meeting = asyncio.create_task(opened.manager.meet())
+        try:
+            for _ in range(200):
+                listed = await opened.admin.get(f"{POINT}/edge-clusters/edge-cluster/edge-nodes")
+                if listed["results"]:
+                    break
+                await asyncio.sleep(0.01)  # no event tells that the manager has met somebody
+        finally:
+            meeting.cancel()
+        assert [node["id"] for node in listed["results"]] == ["hv-1"]
+
+
+async def test_effective_profiles_are_the_ports_then_the_segments_then_the_defaults(admin):
+    for kind in ("spoofguard", "qos"):
+        for name in ("own", "segments"):
+            await admin.patch(f"/infra/{kind}-profiles/{name}")
+    await admin.patch("/infra/segments/web")
+    await admin.patch("/infra/segments/web/ports/vm")
+    maps = {
+        "/infra/segments/web/segment-security-profile-binding-maps/default": {
+            "spoofguard_profile_path": "/infra/spoofguard-profiles/segments"
+        },
+        "/infra/segments/web/segment-qos-profile-binding-maps/default": {
+            "qos_profile_path": "/infra/qos-profiles/segments"
+        },
+        "/infra/segments/web/ports/vm/port-qos-profile-binding-maps/default": {
+            "qos_profile_path": "/infra/qos-profiles/own"
+        },
+    }
+    for path, body in maps.items():
+        await admin.patch(path, **body)
+
+    async def effective(path: str) -> dict[str, str]:
+        found = (await admin.get(f"{path}/effective-profiles"))["results"]
+        return {each["target_type"]: each["target_id"] for each in found}
+
+    segment, port = await effective("/infra/segments/web"), await effective("/infra/segments/web/ports/vm")
+    assert (segment["QoSProfile"], port["QoSProfile"]) == ("/infra/qos-profiles/segments", "/infra/qos-profiles/own")
+    assert segment["SpoofGuardProfile"] == port["SpoofGuardProfile"] == "/infra/spoofguard-profiles/segments"
+    assert port["MacDiscoveryProfile"].endswith("/default-mac-discovery-profile")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+
+from trunkline.kit import clock
 
 POOL, DOMAIN = "/infra/ip-pools/p", "/infra/domains/default"
 SUBNET = {
@@ -145,3 +148,20 @@ async def test_terraform_writes_a_policy_through_its_domain(admin):
     }
     await admin.patch("/infra", resource_type="Infra", children=[domain])
     assert (await admin.get(f"{DOMAIN}/security-policies/p"))["rules"][0]["id"] == "r"
+
+
+async def test_an_address_that_was_given_back_rests_also_over_a_restart(admin, policy, reopen, monkeypatch):
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    await admin.patch(POOL, ip_release_delay=60_000)
+    await admin.patch(f"{POOL}/ip-subnets/s", **SUBNET)
+    await admin.patch(f"{POOL}/ip-allocations/a")
+    await admin.delete(f"{POOL}/ip-allocations/a")
+    async with reopen() as again:
+        other = again.admin
+        status, code, text = await other.refused("PUT", f"{POOL}/ip-allocations/b", {"allocation_ip": "10.0.0.10"})
+        assert (status, code, "rests" in text) == (400, 255, True)
+        assert (await other.put(f"{POOL}/ip-allocations/b"))["allocation_ip"] == "10.0.0.11"
+        assert (await other.get(POOL))["pool_usage"]["available_ips"] == 38
+        now += datetime.timedelta(minutes=1)
+        assert (await other.put(f"{POOL}/ip-allocations/c"))["allocation_ip"] == "10.0.0.10"

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trunkline.dialects.nsx import errors
@@ -69,7 +69,7 @@ def _traced(root: str) -> list[Route]:
     return [
         Route(f"{at}/status", traceflows.status, methods=_READ),
         Route(f"{at}/observations", traceflows.observations, methods=_READ),
-        Route(at, traceflows.restart, methods=_ADD),
+        Route(at, traceflows.item, methods=["GET", "PUT", "PATCH", "DELETE", "POST"]),
     ]
 
 
@@ -110,8 +110,8 @@ _ROUTES = [
     Route(f"{_HYPERVISOR}/reports", hypervisors.reports, methods=_ADD),
     Route(f"{_HYPERVISOR}/standing", hypervisors.standing, methods=_ADD),
     Route(f"{_POLICY}/org-root", objects.org_root, methods=["PATCH"]),
-    Route(f"{_POLICY}/{{path:path}}", objects.handle, methods=["GET", "PUT", "PATCH", "DELETE", "POST"]),
 ]
+"""Whatever else lies below `_POLICY` is a policy object, or nothing."""
 
 
 def application(manager: Manager, trust_certificate: Callable[[str], None]) -> ASGIApp:
@@ -119,6 +119,7 @@ def application(manager: Manager, trust_certificate: Callable[[str], None]) -> A
     handlers: Any = {errors.Refused: _refused, HTTPException: _http, Exception: _unexpected}
     app = Starlette(routes=_ROUTES, exception_handlers=handlers)
     app.router.redirect_slashes = False
+    app.router.default = request_response(objects.handle)
     app.state.manager, app.state.trust, app.state.free = manager, trust_certificate, _OPEN
     return _Gated(app, manager)
 
@@ -182,8 +183,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        offered = (error.headers or {}).get("Allow", "")
-        return answers.refusal(errors.method(request.method, request.url.path, offered))
+        path = request.url.path
+        place = next(route.path for route in _ROUTES if route.path_regex.match(path))
+        offered = {method for route in _ROUTES if route.path == place for method in route.methods or ()}
+        return answers.refusal(errors.method(request.method, path, ", ".join(sorted(offered))))
     return answers.refusal(errors.not_found(request.url.path))
 
 

@@ -114,7 +114,7 @@ async def _serve(manager: Manager, accounts: Accounts, settings: Settings, liste
     if settings.hypervisor_ca:
         context.load_verify_locations(cafile=settings.hypervisor_ca)
     server = serving.server(app.application(manager, trust), context)
-    aside = [asyncio.create_task(each) for each in (manager.repository.follow(), manager.expire())]
+    aside = [asyncio.create_task(each) for each in (manager.repository.follow(), manager.expire(), manager.meet())]
     serve = asyncio.create_task(server.serve(sockets=listening))
     _log.info("serving", addresses=[each.getsockname() for each in listening])
     try:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
+import structlog
 
 from trunkline.adapters import store as documents
 from trunkline.dialects.nsx import catalogue, change, compose, errors, realized, seeds, statistics, unheeded
 from trunkline.dialects.nsx.realized import Realisation, Realiser
 from trunkline.dialects.nsx.view import Body, Entry
-from trunkline.kit import clock
+from trunkline.kit import clock, problems
 from trunkline.policy import audit
 from trunkline.policy.agendas import Agendas
 from trunkline.policy.identity.callers import Caller, Grant
@@ -21,6 +23,10 @@ from trunkline.policy.settings import Service, Settings
 from trunkline.policy.tracing.traces import Traces
 
 _CONFIGURATION = "policy/configuration"
+_MEETING = 2.0
+"""Seconds between looks for hypervisors that may serve gateways (chosen)."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +69,7 @@ class Manager:
         self.gate.serve(self.service)
         steps = seeds.steps(self.repository.tree, self.settings.edge_clusters)
         await self.repository.commit(lambda tree: change.plan(tree, steps, self._stamp(system), new_id=_new_id))
+        await self._know(self.settings.gateways)
 
     @property
     def configuration(self) -> Configuration:
@@ -107,6 +114,20 @@ class Manager:
         self.record(caller, deed, 200, changes=audit.changes(planned))
         self.traces.follow(steps, planned)
         return planned
+
+    async def meet(self) -> None:
+        """Make edge nodes of the hypervisors that may serve gateways, as they appear, for ever; none is forgotten."""
+        while True:
+            try:
+                await self._know(self._realiser.edges())
+            except problems.TrunklineError as error:
+                _log.warning("edge nodes could not be stored", error=str(error), again_after=_MEETING)
+            await asyncio.sleep(_MEETING)
+
+    async def _know(self, edges: Mapping[str, Iterable[str]]) -> None:
+        if steps := seeds.edges(self.repository.tree, edges):
+            system = self._stamp(Caller(name="system", grants=()))
+            await self.repository.commit(lambda tree: change.plan(tree, steps, system, new_id=_new_id))
 
     async def expire(self) -> None:
         """Erase what is no longer wanted, for ever."""

@@ -18,10 +18,12 @@ from trunkline.adapters import store as documents
 from trunkline.dialects.nsx import catalogue, change, errors
 from trunkline.dialects.nsx.tree import Tree
 from trunkline.dialects.nsx.view import Entry
-from trunkline.kit import problems
+from trunkline.kit import clock, problems
 
 _PREFIX = "nsx"
 _OWNER = "policy"
+_ADDRESSES = "nsx/address/"
+"""Begins the claims that may rest: see `rules.pools`."""
 _ATTEMPTS = 5
 PATIENCE = 10.0
 """Seconds that a request waits for the store; chosen: shorter than clients' own time-outs, longer than an election."""
@@ -43,6 +45,7 @@ class Repository:
             Refused: the plan's own refusals; a unique value is taken; the store cannot be written (503).
         """
         async with self._changing:
+            await self._free()
             for _ in range(_ATTEMPTS):
                 planned = plan(self.tree)
                 if planned.empty:
@@ -62,6 +65,20 @@ class Repository:
                     return planned
         raise errors.unavailable("too many writers at once")
 
+    async def _free(self) -> None:
+        """Give up the claims that have rested long enough."""
+        rested = self.tree.rested(int(clock.now().timestamp() * 1000))
+        if not rested:
+            return
+        held = [claim for claim in rested if self._store.claim(claim)]
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._store.commit(*(documents.Release(claim, _OWNER) for claim in held))
+        except (problems.RemoteError, TimeoutError) as error:
+            raise errors.unavailable(str(error) or "the store does not answer") from error
+        for claim in rested:
+            self.tree.rest(claim, "")
+
     async def follow(self) -> None:
         """Keep the tree in step with what others write, for ever."""
         while True:
@@ -78,6 +95,8 @@ class Repository:
             self.tree.remove(path)
         for path, document in found.items():
             self._put(path, document)
+        for claim in self._store.claims(_ADDRESSES):
+            self.tree.rest(claim.key, msgspec.json.decode(claim.body, type=str))
         return self._store.revision
 
     def _put(self, path: str, document: documents.Document) -> None:
@@ -97,6 +116,8 @@ class Repository:
             self.tree.remove(removed.path)
         for stored in planned.stored:
             self.tree.put(Entry(stored.path, stored.kind, stored.raw, revision))
+        for claim, (_, after) in planned.claims.items():
+            self.tree.rest(claim, after)
 
     def _resync(self, planned: change.Plan) -> None:
         for path in (*(one.path for one in planned.stored), *(one.path for one in planned.removed)):

@@ -20,6 +20,8 @@ class Manager:
         self.do(*seeds.steps(self.tree, ["edges"]))
 
     def do(self, *steps: change.Step, user: str = "admin") -> change.Plan:
+        for claim in self.tree.rested(self.now_ms):
+            self.tree.rest(claim, "")
         stamp = compose.Stamp(user=user, now_ms=self.now_ms, owner_id="210584d9-6329-452e-bb01-0133945ab675")
         plan = change.plan(self.tree, steps, stamp, new_id=lambda: next(self._ids))
         revision = next(self._revisions)
@@ -27,6 +29,8 @@ class Manager:
             self.tree.remove(removed.path)
         for stored in plan.stored:
             self.tree.put(Entry(stored.path, stored.kind, stored.raw, revision))
+        for claim, (_, after) in plan.claims.items():
+            self.tree.rest(claim, after)
         return plan
 
     def put(self, path: str, **body: object) -> dict[str, object]:

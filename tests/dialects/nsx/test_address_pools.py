@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.dialects.nsx.conftest import Manager
 from trunkline.dialects.nsx import realized
 from trunkline.dialects.nsx.errors import Refused
+from trunkline.dialects.nsx.rules import pools
 
 POOL, BLOCK = "/infra/ip-pools/p", "/infra/ip-blocks/b"
 
@@ -44,7 +45,32 @@ def test_the_lowest_free_address_is_given_and_a_returned_one_again(manager):
     with refused(255):
         allocate(manager, "d")
     manager.delete(f"{POOL}/ip-allocations/b")
+    manager.now_ms += 120_000
     assert allocate(manager, "d") == "10.0.0.3"
+
+
+def test_an_address_that_was_given_back_rests_as_long_as_its_pool_says(manager):
+    manager.patch(POOL, ip_release_delay=5_000)
+    static(manager)
+    for name in "abc":
+        allocate(manager, name)
+    manager.delete(f"{POOL}/ip-allocations/b")
+    usage = pools.POOL.show(POOL, manager.tree)["pool_usage"]
+    assert (usage["allocated_ip_allocations"], usage["available_ips"]) == (2, 0)
+    manager.now_ms += 4_999
+    for wish in ({}, {"allocation_ip": "10.0.0.3"}):
+        with refused(255):
+            allocate(manager, "d", **wish)
+    manager.now_ms += 1
+    assert allocate(manager, "d", allocation_ip="10.0.0.3") == "10.0.0.3"
+
+
+def test_a_delay_of_nothing_gives_an_address_again_at_once(manager):
+    manager.patch(POOL, ip_release_delay=0)
+    static(manager)
+    assert allocate(manager, "a") == "10.0.0.2"
+    manager.delete(f"{POOL}/ip-allocations/a")
+    assert allocate(manager, "b") == "10.0.0.2"
 
 
 def test_a_wish_is_granted_if_the_address_is_there_and_free(manager):

@@ -110,6 +110,8 @@ OBSERVATION = structure({"resource_type": TEXT, "sequence_no": COUNT, "component
 
 MEMBER: Json = {"type": "object"}
 
+_PROFILES = page(structure({"target_id": TEXT, "target_type": TEXT, "profile_type": TEXT, "is_valid": FLAG}))
+
 OPERATIONS: dict[tuple[str, str], Json] = {
     ("Segment", "state"): CONFIGURATION_STATE,
     ("Tier0", "state"): CONFIGURATION_STATE,
@@ -118,6 +120,8 @@ OPERATIONS: dict[tuple[str, str], Json] = {
     ("SegmentConnectionBindingMap", "statistics"): STATISTICS,
     ("SegmentPort", "statistics"): STATISTICS,
     ("SegmentPort", "state"): _PORT_STATE,
+    ("Segment", "effective-profiles"): _PROFILES,
+    ("SegmentPort", "effective-profiles"): _PROFILES,
     ("SegmentPort", "status"): structure({"logical_port_id": TEXT, "status": words("UP", "DOWN")}),
 }
 """What is answered after an object's id, by type and word."""

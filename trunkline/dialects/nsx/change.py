@@ -16,7 +16,7 @@ from trunkline.dialects.nsx import born, catalogue, compose, errors, inline, pat
 from trunkline.dialects.nsx.overlay import Overlay
 from trunkline.dialects.nsx.rules import bindings
 from trunkline.dialects.nsx.tree import Tree
-from trunkline.dialects.nsx.view import Body, Draft, Entry
+from trunkline.dialects.nsx.view import LINGERS, Body, Draft, Entry
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class Removed(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to commit.  `claims` maps a unique value to its holder before and after ("" for nobody)."""
+    """What to commit.  `claims` maps a unique value to its holder before and after ("" for nobody, or when it is free again)."""
 
     stored: tuple[Stored, ...]
     removed: tuple[Removed, ...]
@@ -143,6 +143,7 @@ class _Stage:
         if before is not None:
             self._owned(before)
             if target.resource.once:
+                compose.draft(target, step.body, before, merge=step.merge)  # what is wrong is refused all the same
                 return
         checked, required = step.revision != "ignored", step.revision == "required"
         compose.check_revision(target.path, step.body, before, checked=checked, required=required)
@@ -218,6 +219,9 @@ class _Stage:
 
 def claimed(claim: str, path: str, holder: str) -> errors.Refused:
     """What to answer when the object at `path` wants a unique value that `holder` has."""
+    if holder.startswith(LINGERS):
+        allowed = "it was given back a moment ago and rests, as long as ip_release_delay of its pool says"
+        return errors.wrong(path, claim, holder, allowed, "take another one, or wait", trk=errors.TAKEN)
     refused = bindings.refused_claim(claim, path, holder)
     return refused or errors.wrong(path, claim, holder, f"it is in use by path=[{holder}]", trk=errors.TAKEN)
 
@@ -269,10 +273,10 @@ def _result(overlay: Overlay, stamp: compose.Stamp, new_id: Callable[[], str]) -
             raw = msgspec.json.encode(body)
             stored.append(Stored(draft.path, draft.resource.type, body, raw, expect, before))
     removed = [Removed(path, entry.revision, entry.body) for path, entry in overlay.erased.items()]
-    return Plan(tuple(stored), tuple(removed), _claim_moves(overlay))
+    return Plan(tuple(stored), tuple(removed), _claim_moves(overlay, stamp.now_ms))
 
 
-def _claim_moves(overlay: Overlay) -> dict[str, tuple[str, str]]:
+def _claim_moves(overlay: Overlay, now_ms: int) -> dict[str, tuple[str, str]]:
     gone = [*overlay.erased.values(), *(draft.before for draft in overlay.drafts.values() if draft.before)]
     before = {claim: entry.path for entry in gone for claim in entry.claims}
     after = {
@@ -281,7 +285,14 @@ def _claim_moves(overlay: Overlay) -> dict[str, tuple[str, str]]:
         for claim in draft.resource.rules.claims(draft.path, draft.body)
     }
     changed = [claim for claim in {**before, **after} if before.get(claim) != after.get(claim)]
-    return {claim: (before.get(claim, ""), after.get(claim, "")) for claim in changed}
+    rests = {claim: _rest(overlay, entry, now_ms) for entry in overlay.erased.values() for claim in entry.claims}
+    return {claim: (before.get(claim, ""), after.get(claim) or rests.get(claim, "")) for claim in changed}
+
+
+def _rest(overlay: Overlay, entry: Entry, now_ms: int) -> str:
+    """What stands in the place of the holder once the object is gone; "" if its values are free at once."""
+    lingers_ms = catalogue.BY_TYPE[entry.kind].rules.lingers(entry.path, overlay)
+    return f"{LINGERS}{now_ms + lingers_ms}" if lingers_ms else ""
 
 
 def _below(tree: Tree, path: str, kind: str) -> Iterator[Entry]:

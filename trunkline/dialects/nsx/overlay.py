@@ -6,7 +6,7 @@ A hierarchical body may hold thousands of objects, so no question here walks all
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from trunkline.dialects.nsx.tree import Tree
 from trunkline.dialects.nsx.view import Body, Draft, Entry
@@ -65,6 +65,9 @@ class Overlay:
             return path
         holder = self.tree.claimant(claim)
         return holder if self._untouched(holder) else ""
+
+    def lingering(self) -> Iterable[str]:
+        return self.tree.lingering()
 
     def rival(self, claim: str, path: str) -> str:
         """Another object than the one at `path` that wants or has the claim, "" if none."""

@@ -7,7 +7,7 @@ knows better, the honest answer is UNREALIZED.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -56,6 +56,9 @@ class Realiser(Protocol):
     def counted(self, path: str) -> list[Counted]:
         """What passed the network ports that follow from the segment port or binding map at `path`."""
 
+    def edges(self) -> Mapping[str, Iterable[str]]:
+        """By name of an edge cluster, the hypervisors that may serve its gateways, best first, as far as is known."""
+
 
 class Nobody:
     """The realiser of a manager without a network: it knows nothing."""
@@ -65,6 +68,9 @@ class Nobody:
 
     def counted(self, path: str) -> list[Counted]:
         return []
+
+    def edges(self) -> Mapping[str, Iterable[str]]:
+        return {}
 
 
 UNKNOWN = Realisation(state="UNREALIZED")

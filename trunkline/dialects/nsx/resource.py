@@ -35,6 +35,10 @@ def _nothing(draft: Draft, view: View) -> None:
     """No rule."""
 
 
+def _at_once(path: str, view: View) -> int:
+    return 0
+
+
 def _no_claims(path: str, body: Mapping[str, Any]) -> Iterator[str]:
     return iter(())
 
@@ -43,13 +47,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What a type demands beyond its shape.
 
     `complete` fills what the server assigns; `check` refuses (raises Refused) and sees the state as the whole request would
-    leave it; `claims` names the values that must be unique in the store; `release` refuses a plain delete; `show` answers the
-    properties that are worked out when the object is read, and are not stored.
+    leave it; `claims` names the values that must be unique in the store; `lingers` answers for how many milliseconds nobody else
+    may have them once the object is gone; `release` refuses a plain delete; `show` answers the properties that are worked out
+    when the object is read, and are not stored.
     """
 
     complete: Callable[[Draft, View], None] = _nothing
     check: Callable[[Draft, View], None] = _nothing
     claims: Callable[[str, Mapping[str, Any]], Iterator[str]] = _no_claims
+    lingers: Callable[[str, View], int] = _at_once
     release: Callable[[str, View], None] | None = None
     show: Callable[[str, View], Mapping[str, Any]] | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from trunkline.dialects.nsx import born, paths
 from trunkline.dialects.nsx.change import Write
@@ -57,15 +57,30 @@ _OBJECTS: dict[str, Body] = {
 }
 
 
+def edges(tree: Tree, members: Mapping[str, Iterable[str]]) -> list[Write]:
+    """What is missing in the tree of the edge nodes: the hypervisors that may serve gateways, by edge cluster, best first."""
+    wanted: dict[str, Body] = {}
+    for cluster, names in members.items():
+        holder = f"{_POINT}/edge-clusters/{cluster}"
+        for index, name in enumerate(names if tree.entry(holder) else ()):
+            path = f"{holder}/edge-nodes/{name}"
+            wanted[path] = {"nsx_id": _nsx_id(path), "member_index": index}
+    return [Write(path=path, body=body) for path, body in wanted.items() if tree.entry(path) is None]
+
+
 def steps(tree: Tree, edge_clusters: Iterable[str]) -> list[Write]:
     """What is missing of them in the tree, and of the edge clusters that the manager's settings name."""
     wanted = {**dict(_born(tree)), **_OBJECTS}
     for name in edge_clusters:
         path = f"{_POINT}/edge-clusters/{name}"
-        nsx_id = str(uuid.uuid5(uuid.NAMESPACE_URL, path))
         kinds = {"deployment_type": "VIRTUAL_MACHINE", "member_node_type": "EDGE_NODE"}
-        wanted[path] = {"nsx_id": nsx_id, **kinds}
+        wanted[path] = {"nsx_id": _nsx_id(path), **kinds}
     return [Write(path=path, body=dict(body)) for path, body in wanted.items() if tree.entry(path) is None]
+
+
+def _nsx_id(path: str) -> str:
+    """Derived, not drawn: the same place has the same backend id on every manager."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, path))
 
 
 def _born(tree: Tree) -> Iterator[tuple[str, Body]]:

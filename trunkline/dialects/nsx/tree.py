@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from trunkline.dialects.nsx.view import Body, Entry
+from trunkline.dialects.nsx.view import LINGERS, Body, Entry
 
 
 class Tree:
@@ -20,6 +20,7 @@ class Tree:
         self._kinds: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
         self._referrers: defaultdict[str, set[str]] = defaultdict(set)
         self._claims: dict[str, str] = {}
+        self._lingering: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -49,6 +50,17 @@ class Tree:
         for claim in entry.claims:
             if self._claims.get(claim) == path:
                 del self._claims[claim]
+
+    def rest(self, claim: str, holder: str) -> None:
+        """Note who has a unique value that no object has: nobody, until the time that the text says; "": it is free."""
+        if holder.startswith(LINGERS):
+            self._lingering[claim] = int(holder.removeprefix(LINGERS))
+        else:
+            self._lingering.pop(claim, None)
+
+    def rested(self, now_ms: int) -> list[str]:
+        """The values that have rested long enough."""
+        return [claim for claim, until_ms in self._lingering.items() if until_ms <= now_ms]
 
     def entry(self, path: str) -> Entry | None:
         """The stored object at the path."""
@@ -81,7 +93,12 @@ class Tree:
         return self._referrers.get(path, ())
 
     def claimant(self, claim: str) -> str:
+        if claim in self._lingering:
+            return f"{LINGERS}{self._lingering[claim]}"
         return self._claims.get(claim, "")
+
+    def lingering(self) -> Iterable[str]:
+        return self._lingering
 
 
 def _collection(path: str) -> str:

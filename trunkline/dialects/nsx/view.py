@@ -14,6 +14,9 @@ from trunkline.dialects.nsx.resource import Resource
 
 Body = dict[str, Any]
 
+LINGERS = "free again at "
+"""Begins what stands in a holder's place while a value that was given back rests; milliseconds since the epoch follow."""
+
 
 class Entry:
     """One stored object.  The JSON bytes are kept; they are decoded anew for each reader, so nobody can change them.
@@ -82,4 +85,7 @@ class View(Protocol):
         """Paths of the objects that refer to the path, in no order."""
 
     def claimant(self, claim: str) -> str:
-        """The path of the object that holds a unique value, "" if it is free."""
+        """The path of the object that holds a unique value, "" if it is free; a text that begins with `LINGERS` while it rests."""
+
+    def lingering(self) -> Iterable[str]:
+        """The unique values that nobody holds, and that nobody may hold yet."""

@@ -80,7 +80,7 @@ _PARTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "states.refresh": ({"intent_path": _PATH, "action": TEXT}, ("intent_path",)),
     "states.segments": ({"configuration_state": TEXT}, ()),
     "searches.query": ({"query": TEXT, **openapi.LIST_PARAMETERS}, ()),
-    "traceflows.restart": ({"action": answered.words("restart")}, ("action",)),
+    "traceflows.item": ({"action": answered.words("restart")}, ("action",)),
     "objects.org_root": ({"enforce_revision_check": FLAG}, ()),
 }
 """Query parameters, and which of them are required, by module and name of the handler."""
@@ -91,13 +91,13 @@ def document(routes: Iterable[BaseRoute], free: Container[str], version: str) ->
     made = openapi.document(version)
     known = {_anonymous(path): path for path in made["paths"]}
     for route in routes:
-        if isinstance(route, Route) and not route.path.endswith("{path:path}"):
+        if isinstance(route, Route):
             template = re.sub(r":\w+}", "}", route.path)
             at = made["paths"].setdefault(
                 known.get(_anonymous(template), template), {"parameters": openapi.identifiers(template)}
             )
             for method in sorted(route.methods or ()):
-                if method != "HEAD":
+                if method != "HEAD" and method.lower() not in at:
                     at[method.lower()] = _operation(route, method, route.path in free)
     return made
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.dialects.nsx import errors, hierarchy, listing, outline, paths, realized
+from trunkline.dialects.nsx import effective, errors, hierarchy, listing, outline, paths, realized
 from trunkline.dialects.nsx.change import Erase, Step, Write
 from trunkline.dialects.nsx.paths import Target
 from trunkline.policy.api import answers
@@ -21,7 +21,7 @@ _OUTLINE = ("filter", "type_filter", "base_path")
 async def handle(request: Request) -> Response:
     """Any verb on any place of the table."""
     path = request.url.path.removeprefix(_BASE)
-    target = paths.resolve(path)
+    target = paths.resolve(path) if path != request.url.path else None
     if target is None:
         raise errors.not_found(path)
     method = "GET" if request.method == "HEAD" else request.method
@@ -100,6 +100,8 @@ async def _state(request: Request, target: Target) -> Response:
     entry = manager.entry(caller, target.path)
     if target.operation == "statistics":
         return answers.json(manager.statistics(entry))
+    if target.operation == "effective-profiles":
+        return answers.listed(effective.profiles(entry, manager.repository.tree))
     found = manager.realisation(entry)
     if target.resource.type == "SegmentPort":
         return answers.json(realized.port_answer(entry, found, target.operation))

@@ -9,7 +9,7 @@ from trunkline.dialects.nsx import errors
 from trunkline.dialects.nsx.rules import traceflows
 from trunkline.dialects.nsx.traceflow import outcome
 from trunkline.dialects.nsx.view import Entry
-from trunkline.policy.api import answers
+from trunkline.policy.api import answers, objects
 
 _BASE = "/policy/api/v1"
 
@@ -26,8 +26,12 @@ async def observations(request: Request) -> Response:
     return answers.json(outcome.observations(answers.manager(request).traces.outcome(entry.path)))
 
 
-async def restart(request: Request) -> Response:
-    """POST ?action=restart: run it again as it is."""
+async def item(request: Request) -> Response:
+    """The traceflow itself, or (POST ?action=restart) another run of it as it is."""
+    return await (_restart if request.method == "POST" else objects.handle)(request)
+
+
+async def _restart(request: Request) -> Response:
     entry = _traceflow(request)
     action = request.query_params.get("action", "")
     if action != "restart":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -50,6 +50,9 @@ class Lasting:
 
     def realisation(self, path: str, revision: int) -> Realisation | None:
         return self._realiser.realisation(path, revision) if self._realiser else None
+
+    def edges(self) -> Mapping[str, Iterable[str]]:
+        return self._realiser.edges() if self._realiser else {}
 
     def counted(self, path: str) -> list[Counted]:
         found = self._realiser.carried(path) if self._realiser else []

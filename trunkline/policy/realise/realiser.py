@@ -104,6 +104,11 @@ class Realiser:
             attributes=attributes,
         )
 
+    def edges(self) -> dict[str, tuple[str, ...]]:
+        """By edge cluster, the hypervisors that may serve its gateways, best first."""
+        start = f"{realisation.EDGES} "
+        return {name.removeprefix(start): members for name, members in self._facts.items() if name.startswith(start)}
+
     def carried(self, path: str) -> list[tuple[Carried, int | None]]:
         """The network ports that follow from a segment port or a binding map, each with the cookie of its flows."""
         return [(each, self._southbound.cookie(each.id)) for each in self._fabric.carried(path)]

@@ -1,7 +1,8 @@
 """Address pools: subnets whose ranges do not overlap, and addresses that one allocation each has.
 
 An address is a claim in the store: whatever races, it is given once.  Without a wish the lowest free one is given.  An
-allocation is never changed; clients may repeat the request that made it.
+allocation is never changed; clients may repeat the request that made it.  An address that is given back rests for the pool's
+`ip_release_delay`, so that nobody takes its new owner for the old one; the claim itself says until when, and survives restarts.
 """
 
 from __future__ import annotations
@@ -59,6 +60,17 @@ def _network(subnet: Mapping[str, Any]) -> IPNetwork:
 def _claims_address(path: str, body: Mapping[str, Any]) -> Iterator[str]:
     if "allocation_ip" in body:
         yield address_claim(pool_of(path), body["allocation_ip"])
+
+
+def _rests(path: str, view: View) -> int:
+    """Milliseconds for which an address that is given back is given to nobody; none if its pool goes as well."""
+    return int((view.body(pool_of(path)) or {}).get("ip_release_delay", 0))
+
+
+def _resting(pool: str, view: View) -> int:
+    """How many addresses of the pool were given back and rest."""
+    held = (claim.removeprefix("nsx/address/").partition("/")[2] for claim in view.lingering())
+    return sum(1 for holder in held if f"/{holder}" == pool)
 
 
 def _allocate(draft: Draft, view: View) -> None:
@@ -210,7 +222,7 @@ def _usage(path: str, view: View) -> Mapping[str, Any]:
         "total_ips": total,
         "requested_ip_allocations": given,
         "allocated_ip_allocations": given,
-        "available_ips": total - given,
+        "available_ips": total - given - _resting(path, view),
     }
     kind = {"ip_address_type": "DUAL" if len(versions) > 1 else f"IPV{versions[0]}"} if versions else {}
     return {**kind, "pool_usage": usage}
@@ -219,4 +231,4 @@ def _usage(path: str, view: View) -> Mapping[str, Any]:
 POOL = Rules(show=_usage)
 STATIC = Rules(check=_check_static)
 CUT = Rules(complete=_cut, check=_check_cut, claims=_claims_piece)
-ALLOCATION = Rules(complete=_allocate, claims=_claims_address)
+ALLOCATION = Rules(complete=_allocate, claims=_claims_address, lingers=_rests)
