@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from trunkline.lab import programs, reading, settings
+from trunkline.agent.settings import Uplink
+from trunkline.lab import programs, reading, settings, tunnels
 
 LABS = Path(__file__).parents[2] / "labs"
 
@@ -44,3 +45,14 @@ def test_a_packet_of_an_overlay_pod_fits_between_the_nodes(tmp_path: Path) -> No
     assert programs.overlay_mtu(reading.load(usual)) == 1442
     assert programs.overlay_mtu(reading.load(LABS / "bare-metal.yaml")) == 1500
     assert programs.overlay_mtu(reading.load(LABS / "datacenter.yaml")) == 1500
+
+
+def test_tunnels_leave_by_a_card_that_is_in_a_bridge() -> None:
+    pods = Uplink(interface="eth1", physical_network="trunk")
+    node = reading.load(LABS / "second-trunk.yaml").nodes["node-01"]
+    machine = reading.load(LABS / "datacenter.yaml").nodes["node-01"]
+
+    assert tunnels.uplinks(node, pods) == (pods, Uplink(interface="eth0", physical_network="transport"))
+    assert tunnels.uplinks(machine, Uplink(interface="eth0", physical_network="trunk")) == (
+        Uplink(interface="eth0", physical_network="trunk"),
+    )

@@ -11,7 +11,7 @@ from trunkline.agent import settings as agent_settings
 from trunkline.controller import settings as controller_settings
 from trunkline.controller.segments.settings import PolicyApi
 from trunkline.dialects.kubernetes import overlay
-from trunkline.lab import central, credentials, daemons, namespaces, processes, topology
+from trunkline.lab import central, credentials, daemons, namespaces, processes, topology, tunnels
 from trunkline.lab.fabric import access, manager
 from trunkline.lab.pki import Authority, Pair
 from trunkline.lab.processes import Unit
@@ -112,6 +112,7 @@ async def start_agent(lab: Lab, drawn: Topology, authority: Authority, name: str
     """Start a node's agent."""
     home = lab.home(name)
     chassis = credentials.chassis(authority, name)
+    pods = agent_settings.Uplink(interface=node.uplink, physical_network=drawn.cluster.physical_network)
     config = agent_settings.Settings(
         node=name,
         kubeconfig=str(_kubeconfig(lab, drawn, authority, name, credentials.agent(authority, name), "agent")),
@@ -121,7 +122,7 @@ async def start_agent(lab: Lab, drawn: Topology, authority: Authority, name: str
         tls=agent_settings.Tls(
             private_key=str(chassis.key), certificate=str(chassis.certificate), ca=str(authority.certificate)
         ),
-        uplinks=(agent_settings.Uplink(interface=node.uplink, physical_network=drawn.cluster.physical_network),),
+        uplinks=tunnels.uplinks(node, pods),
         cni_socket=f"{home}/cni.sock",
         cni_bin_dir=f"{home}/cni/bin",
         cni_conf_dir=f"{home}/cni/net.d",

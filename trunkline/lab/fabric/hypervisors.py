@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from trunkline.agent import settings as agent_settings
-from trunkline.lab import central, credentials, daemons, node, openvswitch, processes, topology
+from trunkline.lab import central, credentials, daemons, node, openvswitch, processes, topology, tunnels
 from trunkline.lab.fabric import access, manager
 from trunkline.lab.pki import Authority
 from trunkline.lab.state import Lab
-from trunkline.lab.topology import MANAGER, Hypervisor, Topology
-
-TRANSPORT = "transport"
-"""The physical network of the card that carries the tunnels."""
+from trunkline.lab.topology import MANAGER, Topology
 
 _READY = "--timeout=60"  # seconds; chosen: many times what a loaded machine was seen to need
 
@@ -44,7 +41,7 @@ def _agent_settings(lab: Lab, drawn: Topology, name: str, authority: Authority) 
         tls=agent_settings.Tls(
             private_key=str(chassis.key), certificate=str(chassis.certificate), ca=str(authority.certificate)
         ),
-        uplinks=(agent_settings.Uplink(interface=_tunnel_card(hypervisor), physical_network=TRANSPORT),),
+        uplinks=tunnels.uplinks(hypervisor),
         teaming=tuple(
             agent_settings.Teaming(physical_network=network, interfaces=(teaming.active, *teaming.standby))
             for network, teaming in hypervisor.teaming.items()
@@ -52,11 +49,3 @@ def _agent_settings(lab: Lab, drawn: Topology, name: str, authority: Authority) 
         manager=agent_settings.Manager(url=manager.url(drawn), ca=str(access.authority_file(lab))),
         state_dir=f"{home}/agent",
     )
-
-
-def _tunnel_card(hypervisor: Hypervisor) -> str:
-    """The card with the address.
-
-    Userspace Open vSwitch sends what is in tunnels by its own ports only, so that card goes into a bridge, too.
-    """
-    return next(name for name, link in hypervisor.links.items() if link.address)
