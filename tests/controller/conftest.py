@@ -24,6 +24,9 @@ from trunkline.ipam import leases
 from trunkline.lab import credentials
 
 IP_POOLS = resources.resource("crd.antrea.io", "v1beta1", "ippools", "IPPool", namespaced=False)
+EXTERNAL_IP_POOLS = resources.resource(
+    "crd.antrea.io", "v1beta1", "externalippools", "ExternalIPPool", namespaced=False
+)
 OLD_IP_POOLS = resources.resource("crd.antrea.io", "v1alpha2", "ippools", "IPPool", namespaced=False)
 
 
@@ -119,6 +122,12 @@ class Hand:
             "subnetInfo": {"gateway": gateway, "prefixLength": 24, "vlan": vlan},
         }
         return await self.kube.create(IP_POOLS, {"metadata": {"name": name}, "spec": spec})
+
+    async def external_pool(self, name: str, first: str, last: str, **subnet: Any) -> Any:
+        spec = {"ipRanges": [{"start": first, "end": last}], "nodeSelector": {}}
+        if subnet:
+            spec["subnetInfo"] = {"prefixLength": 24, **subnet}
+        return await self.kube.create(EXTERNAL_IP_POOLS, {"metadata": {"name": name}, "spec": spec})
 
     async def namespace(self, name: str, **annotations: str) -> None:
         await self.kube.create(resources.NAMESPACES, {"metadata": {"name": name, "annotations": _keys(annotations)}})

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
-from trunkline.dialects.antrea import admission, ippools
+from trunkline.dialects.antrea import admission, external_admission, external_ippools, ippools
 from trunkline.dialects.antrea import annotations as pool_annotations
+from trunkline.dialects.antrea.contention import AnyPool, Facts
+from trunkline.dialects.antrea.reviews import Verdict as Judgement
 from trunkline.kit import manifests, problems
 
 INCOMPLETE = problems.register("TRK-0803", "A manifest lacks what every Kubernetes object has.")
@@ -27,23 +29,35 @@ def judge(documents: Sequence[manifests.Document]) -> Verdict:
     The cluster's own address plan and its other pools are not known here; admission looks at those.
     """
     verdict = Verdict([], [])
-    pools: list[ippools.IPPool] = []
+    pools: list[AnyPool] = []
     for document in documents:
         if incomplete := _basics(document):
             verdict.found += incomplete
             continue
         verdict.warnings += pool_annotations.misplaced(document.value)
-        if _is_pool(document.value):
-            pool = ippools.decode(document.value)
-            judged = admission.validate(pool, None, others=pools, leases=(), facts=admission.Facts())
+        if (pool := _pool(document.value)) is not None:
+            judged = _judged(pool, pools)
             verdict.found += judged.problems
             verdict.warnings += judged.warnings
             pools.append(pool)
     return verdict
 
 
-def _is_pool(value: dict[str, Any]) -> bool:
-    return value["kind"] == "IPPool" and str(value["apiVersion"]).startswith(f"{ippools.GROUP}/")
+def _pool(value: dict[str, Any]) -> AnyPool | None:
+    if not str(value["apiVersion"]).startswith(f"{ippools.GROUP}/"):
+        return None
+    match value["kind"]:
+        case "IPPool":
+            return ippools.decode(value)
+        case "ExternalIPPool":
+            return external_ippools.decode(value)
+    return None
+
+
+def _judged(pool: AnyPool, others: Sequence[AnyPool]) -> Judgement:
+    if isinstance(pool, ippools.IPPool):
+        return admission.validate(pool, None, others=others, leases=(), facts=Facts())
+    return external_admission.validate(pool, None, others=others, facts=Facts())
 
 
 def _basics(document: manifests.Document) -> list[problems.Problem]:

@@ -14,11 +14,12 @@ class Work(msgspec.Struct):
     stateful_sets: set[str] = msgspec.field(default_factory=set)
     nodes: set[str] = msgspec.field(default_factory=set)
     pools: set[str] = msgspec.field(default_factory=set)
+    external_pools: set[str] = msgspec.field(default_factory=set)
     waiting: bool = False
     """Something changed that pods which wait for an address may have waited for."""
 
     def __bool__(self) -> bool:
-        return bool(self.pods or self.stateful_sets or self.nodes or self.pools or self.waiting)
+        return bool(self.pods or self.stateful_sets or self.nodes or self.pools or self.external_pools or self.waiting)
 
 
 class Inbox:

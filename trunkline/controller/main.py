@@ -92,6 +92,11 @@ async def _follow(
             inbox.work.pools |= changed
             pools_changed.set()
 
+    def external_pools(changes: Iterable[Change]) -> None:
+        if changed := world.external_pools.take(changes):
+            inbox.work.external_pools |= changed
+            pools_changed.set()
+
     def stateful_sets(changes: Iterable[Change]) -> None:
         inbox.work.stateful_sets |= world.stateful_sets.take(changes)
 
@@ -99,6 +104,7 @@ async def _follow(
         resources.NAMESPACES: namespaces,
         resources.NODES: nodes,
         publishing.IP_POOLS: pools,
+        publishing.EXTERNAL_IP_POOLS: external_pools,
         resources.STATEFUL_SETS: stateful_sets,
         resources.PODS: pods,
     }

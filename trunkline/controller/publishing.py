@@ -1,4 +1,4 @@
-"""What the controller tells the cluster: notes on Pods and Nodes, IPPool statuses, Events.
+"""What the controller tells the cluster: notes on Pods and Nodes, statuses of pools, Events.
 
 Every write is put in the outbox under the object's key, so a slow API server delays statuses, never decisions.  What is
 written is computed when it is written: the status of a pool that changed a hundred times meanwhile is written once.
@@ -14,6 +14,7 @@ from trunkline.adapters.kube.resources import Resource
 from trunkline.controller.ledger import Ledger
 from trunkline.controller.world import World
 from trunkline.dialects.antrea import status
+from trunkline.dialects.antrea.contention import AnyPool
 from trunkline.dialects.antrea.ippools import IPPool
 from trunkline.intent import attachment
 from trunkline.kit import clock
@@ -21,12 +22,15 @@ from trunkline.sync.outbox import Outbox
 
 COMPONENT = "trunkline-controller"
 IP_POOLS = resources.resource("crd.antrea.io", "v1beta1", "ippools", "IPPool", namespaced=False)
+EXTERNAL_IP_POOLS = resources.resource(
+    "crd.antrea.io", "v1beta1", "externalippools", "ExternalIPPool", namespaced=False
+)
 
-Further = Callable[[IPPool, Mapping[str, Any]], Iterable[status.Condition]]
+Further = Callable[[AnyPool, Mapping[str, Any]], Iterable[status.Condition]]
 """Answers a pool's conditions that do not follow from its leases; handed the pool and its present status."""
 
 
-def nothing_further(pool: IPPool, previous: Mapping[str, Any]) -> Iterable[status.Condition]:
+def nothing_further(pool: AnyPool, previous: Mapping[str, Any]) -> Iterable[status.Condition]:
     """No conditions beyond those of the leases."""
     return ()
 
@@ -71,19 +75,43 @@ class Publisher:
             leases = self._ledger().book.of_pool(name)
             further = self._further(pool, before)
             wanted = status.status(pool, leases, previous=before, now=clock.now(), further=further)
-            if wanted != before:
-                body = {"metadata": {"uid": raw["metadata"]["uid"]}, "status": wanted}
-                await _unless_gone(self._kube.patch(IP_POOLS, name, body, subresource="status"))
+            await self._write_status(IP_POOLS, raw, wanted)
 
         self._outbox.put(f"ippool/{name}", write)
+
+    def external_pool_status(self, name: str) -> None:
+        """Publish the ExternalIPPool's status, unless it is what the API server has."""
+
+        async def write() -> None:
+            pool, raw = self._world.external_pools.get(name), self._world.external_pools.raw(name)
+            if pool is None or raw is None:
+                return
+            before = raw.get("status") or {}
+            wanted = status.external(pool, previous=before, now=clock.now(), further=self._further(pool, before))
+            await self._write_status(EXTERNAL_IP_POOLS, raw, wanted)
+
+        self._outbox.put(f"externalippool/{name}", write)
+
+    def status_of(self, pool: AnyPool) -> None:
+        """Publish the status of a pool of either kind."""
+        if isinstance(pool, IPPool):
+            self.pool_status(pool.name)
+        else:
+            self.external_pool_status(pool.name)
+
+    async def _write_status(self, resource: Resource, raw: Any, wanted: Any) -> None:
+        if wanted != (raw.get("status") or {}):
+            metadata = raw["metadata"]
+            body = {"metadata": {"uid": metadata["uid"]}, "status": wanted}
+            await _unless_gone(self._kube.patch(resource, metadata["name"], body, subresource="status"))
 
     def pod_event(self, key: str, text: status.EventText) -> None:
         """Tell what happened to a Pod."""
         self._event(f"event/{key}/{text.reason}", self._world.pods.raw(key), text)
 
-    def pool_event(self, name: str, text: status.EventText) -> None:
-        """Tell what happened to a pool."""
-        self._event(f"event/ippool/{name}", self._world.pools.raw(name), text)
+    def pool_event(self, pool: AnyPool, text: status.EventText) -> None:
+        """Tell what happened to a pool of either kind."""
+        self._event(f"event/{pool}", self._world.raw_pool(pool), text)
 
     def _event(self, key: str, raw: Any | None, text: status.EventText) -> None:
         if raw is None:

@@ -77,6 +77,7 @@ class Reconciler:
             except Contested:
                 inbox.work.pods |= work.pods | self._world.pods.keys()
                 inbox.work.pools |= work.pools
+                inbox.work.external_pools |= work.external_pools
                 inbox.work.nodes |= work.nodes
                 inbox.work.stateful_sets |= work.stateful_sets
                 inbox.ring()
@@ -100,6 +101,8 @@ class Reconciler:
         self._tell(decided)
         for name in sorted(self._world.pools.keys()):
             self.publisher.pool_status(name)
+        for name in sorted(self._world.external_pools.keys()):
+            self.publisher.external_pool_status(name)
         for name in sorted(self._world.nodes.keys()):
             self._tell_node(name)
         self._in_step = True
@@ -126,6 +129,8 @@ class Reconciler:
             self._tell_node(name)
         for name in work.pools:
             self.publisher.pool_status(name)
+        for name in work.external_pools:
+            self.publisher.external_pool_status(name)
         if freed and self._waiting:
             await self._round(Work(pods=set(self._waiting)))
 

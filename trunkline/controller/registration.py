@@ -10,8 +10,9 @@ from trunkline.dialects.antrea import crds
 
 
 async def register(kube: Kube, *, url: str, ca: bytes) -> None:
-    """Create or renew the IPPool definition and the registration of its webhooks."""
+    """Create or renew the definitions of both kinds of pools and the registration of their webhooks."""
     await _ensure(kube, resources.CRDS, crds.ippool(url=url, ca=ca))
+    await _ensure(kube, resources.CRDS, crds.external_ippool())
     await _ensure(kube, resources.VALIDATING_WEBHOOKS, crds.admission(url=url, ca=ca))
 
 

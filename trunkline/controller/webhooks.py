@@ -1,4 +1,4 @@
-"""The webhooks that the API server asks about IPPools: may this be written, and how does it read in the other version?
+"""The webhooks that the API server asks about pools: may this be written, and how does it read in the other version?
 
 The answers are the dialect's pure functions over what the controller knows at that moment; this module is HTTP only.
 """
@@ -17,7 +17,8 @@ from trunkline.adapters import serving
 from trunkline.controller.ledger import Ledger
 from trunkline.controller.settings import Settings
 from trunkline.controller.world import World
-from trunkline.dialects.antrea import admission, conversion, crds
+from trunkline.dialects.antrea import admission, conversion, crds, external_admission
+from trunkline.dialects.antrea.contention import Facts
 
 LARGEST_REVIEW = 8 * 2**20
 """Bytes; a review carries an object twice, and the API server bounds an object at 3 MiB."""
@@ -32,17 +33,21 @@ def application(settings: Settings, world: World, ledger: Callable[[], Ledger | 
     async def validate(request: requests.Request) -> responses.Response:
         known = ledger()
         if known is None:
-            return responses.PlainTextResponse("the controller does not know the whole cluster yet; try again", 503)
-        pods = {settings.cluster_cidr, *(cidr for node in world.nodes for cidr in node.pod_cidrs)}
-        facts = admission.Facts(pod_cidrs=tuple(pods), service_cidrs=(settings.service_cidr,))
+            return _not_yet()
         answer = admission.review(
             await _review(request),
-            pools=list(world.pools),
+            pools=world.all_pools(),
             book=known.book,
-            facts=facts,
+            facts=_facts(settings, world),
             physical_network=settings.physical_network,
         )
         return _answer(answer)
+
+    async def validate_external(request: requests.Request) -> responses.Response:
+        if ledger() is None:
+            return _not_yet()
+        review = await _review(request)
+        return _answer(external_admission.review(review, pools=world.all_pools(), facts=_facts(settings, world)))
 
     async def convert(request: requests.Request) -> responses.Response:
         return _answer(conversion.review(await _review(request)))
@@ -53,11 +58,21 @@ def application(settings: Settings, world: World, ledger: Callable[[], Ledger | 
     return applications.Starlette(
         routes=[
             routing.Route(crds.VALIDATE_PATH, validate, methods=["POST"]),
+            routing.Route(crds.VALIDATE_EXTERNAL_PATH, validate_external, methods=["POST"]),
             routing.Route(crds.CONVERT_PATH, convert, methods=["POST"]),
             routing.Route("/readyz", ready),
         ],
         exception_handlers={_Malformed: _refuse},
     )
+
+
+def _facts(settings: Settings, world: World) -> Facts:
+    pods = {settings.cluster_cidr, *(cidr for node in world.nodes for cidr in node.pod_cidrs)}
+    return Facts(pod_cidrs=tuple(pods), service_cidrs=(settings.service_cidr,))
+
+
+def _not_yet() -> responses.Response:
+    return responses.PlainTextResponse("the controller does not know the whole cluster yet; try again", 503)
 
 
 class _Malformed(Exception):

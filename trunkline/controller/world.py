@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from trunkline.adapters.kube import informer
-from trunkline.dialects.antrea import ippools
+from trunkline.dialects.antrea import external_ippools, ippools
+from trunkline.dialects.antrea.contention import AnyPool
 from trunkline.dialects.kubernetes import objects
 
 T = TypeVar("T")
@@ -69,3 +70,13 @@ class World:
         self.pools: Collection[ippools.IPPool] = Collection(
             lambda raw: ippools.decode(raw, physical_network=physical_network)
         )
+        self.external_pools: Collection[external_ippools.ExternalIPPool] = Collection(external_ippools.decode)
+
+    def all_pools(self) -> list[AnyPool]:
+        """The pools of both kinds."""
+        return [*self.pools, *self.external_pools]
+
+    def raw_pool(self, pool: AnyPool) -> Any | None:
+        """The object that a pool is, as the API server sent it; read only."""
+        kind = self.pools if isinstance(pool, ippools.IPPool) else self.external_pools
+        return kind.raw(pool.name)

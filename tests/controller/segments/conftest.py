@@ -12,8 +12,9 @@ import httpx2
 import msgspec
 import pytest
 
-from tests.controller.conftest import IP_POOLS, Cluster, Hand
+from tests.controller.conftest import EXTERNAL_IP_POOLS, IP_POOLS, Cluster, Hand
 from tests.policy import conftest as managers
+from trunkline.adapters.kube.resources import Resource
 from trunkline.dialects.nsx.realized import Realisation
 from trunkline.policy.realise import lasting
 
@@ -134,17 +135,13 @@ class Joined:
             await asyncio.sleep(0.05)  # nothing tells of a log line
         raise AssertionError(self.cluster.log[-2000:])
 
-    async def says(self, name: str, status: str, reason: str) -> bool:
+    async def says(self, name: str, status: str, reason: str, *, kind: Resource = IP_POOLS) -> bool:
         """Whether the pool's condition has this status and reason."""
-        return await self.attached(name) == (status, reason)
+        found = await self.condition(name, kind=kind)
+        return found is not None and (found["status"], found["reason"]) == (status, reason)
 
-    async def attached(self, name: str) -> tuple[str, str] | None:
-        """Status and reason of the pool's condition."""
-        found = await self.condition(name)
-        return (found["status"], found["reason"]) if found else None
-
-    async def condition(self, name: str) -> Any | None:
-        pool = await self.hand.kube.get(IP_POOLS, name)
+    async def condition(self, name: str, *, kind: Resource = IP_POOLS) -> Any | None:
+        pool = await self.hand.kube.get(kind, name)
         found = (pool.get("status") or {}).get("conditions") or ()
         return next((each for each in found if each["type"] == "Attached"), None)
 
@@ -155,6 +152,7 @@ async def joined(cluster: Cluster, hand: Hand, fabric: Fabric) -> AsyncIterator[
     found = Joined(cluster, hand, fabric)
     await found.configure(PARENTS[0])
     yield found
-    pools, _ = await hand.kube.list(IP_POOLS)
-    for pool in pools:
-        await hand.kube.delete(IP_POOLS, pool["metadata"]["name"])
+    for kind in (IP_POOLS, EXTERNAL_IP_POOLS):
+        pools, _ = await hand.kube.list(kind)
+        for pool in pools:
+            await hand.kube.delete(kind, pool["metadata"]["name"])

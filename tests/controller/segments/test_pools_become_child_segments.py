@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.controller.conftest import IP_POOLS
+from tests.controller.conftest import EXTERNAL_IP_POOLS, IP_POOLS
 from tests.controller.segments.conftest import MAPS, PARENTS, Joined, Network
 from tests.standin.conftest import Eventually
 from trunkline.adapters.kube import resources
+from trunkline.adapters.kube.resources import Resource
 from trunkline.dialects.nsx.realized import Realisation
 
 NODES_A, NODES_B = PARENTS
@@ -231,6 +232,11 @@ async def test_given_all_in_step_when_the_controller_restarts_then_nothing_is_wr
     assert await joined.hand.kube.get(IP_POOLS, "pool-ap") == pool
 
 
+def kind(vlan: int) -> Resource:
+    """Pools of both kinds come and go."""
+    return EXTERNAL_IP_POOLS if vlan % 2 else IP_POOLS
+
+
 async def test_given_pools_that_come_and_go_when_the_controller_is_killed_again_and_again_then_all_is_right_in_the_end(
     joined: Joined, eventually: Eventually
 ) -> None:
@@ -247,11 +253,12 @@ async def test_given_pools_that_come_and_go_when_the_controller_is_killed_again_
         vlan = chance.randrange(31, 37)
         if vlan in living:
             living.discard(vlan)
-            await joined.hand.kube.delete(IP_POOLS, f"vlan-{vlan}")
+            await joined.hand.kube.delete(kind(vlan), f"vlan-{vlan}")
         else:
             living.add(vlan)
             subnet = f"172.16.{vlan}"
-            await joined.hand.pool(f"vlan-{vlan}", f"{subnet}.1", f"{subnet}.9", vlan=vlan, gateway=f"{subnet}.254")
+            make = joined.hand.pool if kind(vlan) == IP_POOLS else joined.hand.external_pool
+            await make(f"vlan-{vlan}", f"{subnet}.1", f"{subnet}.9", vlan=vlan, gateway=f"{subnet}.254")
         if number % 4 == 3:
             await asyncio.sleep(chance.random() * 0.2)  # so that the kill hits another call each time
             await joined.restart()
@@ -269,6 +276,6 @@ async def test_given_pools_that_come_and_go_when_the_controller_is_killed_again_
     await eventually(all_right)
     for vlan in living:
         expected = ("False", "TagConflict") if vlan == 33 else ("True", "Realized")
-        await eventually(lambda vlan=vlan, expected=expected: joined.says(f"vlan-{vlan}", *expected))
+        await eventually(lambda vlan=vlan, expected=expected: joined.says(f"vlan-{vlan}", *expected, kind=kind(vlan)))
     now = await joined.fabric.everything()
     assert {path: each for path, each in now.items() if "/blue-" not in path} == foreign

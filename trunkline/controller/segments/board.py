@@ -7,7 +7,7 @@ from typing import Any
 
 from trunkline.controller.segments import routable, verdicts
 from trunkline.dialects.antrea import status
-from trunkline.dialects.antrea.ippools import IPPool
+from trunkline.dialects.antrea.contention import AnyPool
 from trunkline.dialects.antrea.status import Condition
 
 
@@ -17,13 +17,13 @@ class Board:
     def __init__(self) -> None:
         self._verdicts: dict[str, tuple[frozenset[int], Condition]] = {}
 
-    def post(self, found: Mapping[str, tuple[IPPool, Condition]]) -> None:
+    def post(self, found: Mapping[str, tuple[AnyPool, Condition]]) -> None:
         """Replace every verdict; `found` is by the pool's UID."""
         self._verdicts = {uid: (routable.vlans(pool), verdict) for uid, (pool, verdict) in found.items()}
 
-    def conditions(self, pool: IPPool, previous: Mapping[str, Any]) -> Iterator[Condition]:
+    def conditions(self, pool: AnyPool, previous: Mapping[str, Any]) -> Iterator[Condition]:
         """What a pool's status says beyond its addresses; `previous` is its present one."""
-        known = self._verdicts.get(pool.pool.source.uid)
+        known = self._verdicts.get(pool.source.uid)
         if known is None:
             yield from (each for each in status.conditions(previous) if each.type == verdicts.TYPE)
         elif known[0] == routable.vlans(pool):

@@ -21,7 +21,8 @@ from trunkline.controller.segments.settings import PolicyApi
 from trunkline.controller.segments.verdicts import Standing
 from trunkline.controller.world import World
 from trunkline.dialects.antrea import status
-from trunkline.dialects.antrea.ippools import IPPool
+from trunkline.dialects.antrea.contention import AnyPool
+from trunkline.dialects.antrea.external_ippools import ExternalIPPool
 from trunkline.dialects.antrea.status import Condition
 from trunkline.kit import problems
 from trunkline.kit.ids import NetworkId
@@ -91,14 +92,14 @@ class Segments:
             pause = _FIRST_PAUSE
             while True:
                 self._changed.clear()
-                pools = list(self._world.pools)
+                pools = self._world.all_pools()
                 try:
                     standing = await self._round(nsx, pools)
                 except problems.TrunklineError as error:
                     await self._failed(error, _LOCK_OUT_PAUSE if isinstance(error, errors.Forbidden) else pause)
                     pause = min(pause * 2, self._longest)
                     continue
-                told = {pool.pool.source.uid: (pool, self._verdict(pool, standing)) for pool in pools}
+                told = {pool.source.uid: (pool, self._verdict(pool, standing)) for pool in pools}
                 self._tell(told)
                 settled = not standing.failures and verdicts.all_settled(verdict for _, verdict in told.values())
                 woken = await self._wait(self._settings.reobserve_seconds if settled else pause)
@@ -115,10 +116,10 @@ class Segments:
     async def _failed(self, error: problems.TrunklineError, pause: float) -> None:
         """Tell that nothing can be known now, and wait."""
         _log.warning("policy manager cannot be worked with", error=str(error), again_in=pause)
-        self._tell({pool.pool.source.uid: (pool, verdicts.unknown(error)) for pool in self._world.pools})
+        self._tell({pool.source.uid: (pool, verdicts.unknown(error)) for pool in self._world.all_pools()})
         await asyncio.sleep(pause)
 
-    async def _round(self, nsx: Nsx, pools: Iterable[IPPool]) -> Standing:
+    async def _round(self, nsx: Nsx, pools: Iterable[AnyPool]) -> Standing:
         wanted = routable.gathered((each for pool in pools for each in routable.of_pool(pool)), self._in_use())
         planned = plan.plan(wanted, await observe.observe(nsx, self._shape), self._shape)
         failures = await carry.carry_out(nsx, self._shape, planned.calls)
@@ -136,7 +137,9 @@ class Segments:
         states = await asyncio.gather(*(nsx.realized(path, root=self._shape.root) for path in paths))
         return dict(zip(paths, states, strict=True))
 
-    def _verdict(self, pool: IPPool, standing: Standing) -> Condition:
+    def _verdict(self, pool: AnyPool, standing: Standing) -> Condition:
+        if isinstance(pool, ExternalIPPool) and not pool.has_subnet:
+            return verdicts.untagged()
         return verdicts.condition(tuple(routable.of_pool(pool)), standing, self._shape)
 
     async def _wait(self, seconds: float) -> bool:
@@ -147,16 +150,16 @@ class Segments:
         except TimeoutError:
             return False
 
-    def _tell(self, found: Mapping[str, tuple[IPPool, Condition]]) -> None:
+    def _tell(self, found: Mapping[str, tuple[AnyPool, Condition]]) -> None:
         """Post the verdicts, and publish those that the API server does not have."""
         self._board.post(found)
         for pool, verdict in found.values():
-            raw = self._world.pools.raw(pool.name) or {}
+            raw = self._world.raw_pool(pool) or {}
             before = next(
                 (each for each in status.conditions(raw.get("status") or {}) if each.type == verdict.type), None
             )
             if before == verdict:
                 continue
-            self._publisher.pool_status(pool.name)
+            self._publisher.status_of(pool)
             if verdict.reason != "Pending" and (before is None or before.reason != verdict.reason):
-                self._publisher.pool_event(pool.name, status.attached(verdict))
+                self._publisher.pool_event(pool, status.attached(verdict))

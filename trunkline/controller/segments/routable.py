@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from trunkline.dialects.antrea.contention import AnyPool
 from trunkline.dialects.antrea.ippools import IPPool
 from trunkline.intent.model import NetworkKind
 from trunkline.kit.addresses import IPAddress, IPNetwork
@@ -43,14 +44,19 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     gateways: tuple[str, ...] = ()
 
 
-def of_pool(pool: IPPool) -> Iterator[Routable]:
-    """The subnets of an IPPool, as far as they are sound."""
+def of_pool(pool: AnyPool) -> Iterator[Routable]:
+    """The subnets of a pool, as far as they are sound."""
     for each in pool.listed:
-        yield Routable(pool.name, each.vlan, each.gateway, each.prefix)
+        yield Routable(_name(pool), each.vlan, each.gateway, each.prefix)
 
 
-def vlans(pool: IPPool) -> frozenset[int]:
-    """The VLANs that an IPPool's frames carry; 0 for untagged."""
+def _name(pool: AnyPool) -> str:
+    """As tags have it; pools of both kinds may have one name."""
+    return pool.name if isinstance(pool, IPPool) else f"externalippool/{pool.name}"
+
+
+def vlans(pool: AnyPool) -> frozenset[int]:
+    """The VLANs that a pool's frames carry; 0 for untagged."""
     return frozenset(each.vlan for each in pool.listed)
 
 

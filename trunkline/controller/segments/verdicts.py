@@ -44,7 +44,7 @@ def condition(subnets: Sequence[Routable], standing: Standing, shape: Shape) -> 
         return Condition(TYPE, "False", "InvalidPool", "no range of the pool is sound")
     vlans = sorted({each.vlan for each in subnets} - {UNTAGGED})
     if not vlans:
-        return Condition(TYPE, "True", "Untagged", "frames travel untagged on the nodes' own segments")
+        return untagged()
     findings = [finding for vlan in vlans for finding in _findings(vlan, standing, shape)]
     findings += _unrouted(subnets, standing.plan, shape)
     for reason in _WORST_FIRST:
@@ -52,6 +52,11 @@ def condition(subnets: Sequence[Routable], standing: Standing, shape: Shape) -> 
             return Condition(TYPE, "False", reason, "; ".join(texts))
     bound = ", ".join(f"VLAN {vlan} to {shape.child(vlan)}" for vlan in vlans)
     return Condition(TYPE, "True", "Realized", f"{bound} on {', '.join(shape.parents)}")
+
+
+def untagged() -> Condition:
+    """What to say of a pool without a VLAN: there is nothing to attach."""
+    return Condition(TYPE, "True", "Untagged", "frames travel untagged on the nodes' own segments")
 
 
 def pending() -> Condition:

@@ -1,15 +1,18 @@
-"""The CustomResourceDefinition of IPPool and the registrations of its webhooks, as objects to apply."""
+"""The CustomResourceDefinitions of IPPool and ExternalIPPool and the registrations of their webhooks, as objects to apply."""
 
 from __future__ import annotations
 
 import base64
 from typing import Any
 
-from trunkline.dialects.antrea.ippools import GROUP, MAX_VLAN
+from trunkline.dialects.antrea.ippools import GROUP
+from trunkline.dialects.antrea.written import MAX_VLAN
 
 NAME = f"ippools.{GROUP}"
 CONVERT_PATH = "/convert/ippool"
 VALIDATE_PATH = "/validate/ippool"
+EXTERNAL_NAME = f"externalippools.{GROUP}"
+VALIDATE_EXTERNAL_PATH = "/validate/externalippool"
 
 Schema = dict[str, Any]
 
@@ -40,39 +43,69 @@ def ippool(*, url: str, ca: bytes) -> dict[str, Any]:
                 },
             },
             "versions": [
-                _version("v1beta1", _v1beta1(), storage=True),
-                _version("v1alpha2", _v1alpha2(), storage=False),
+                _version("v1beta1", _v1beta1(), _STATUS, storage=True),
+                _version("v1alpha2", _v1alpha2(), _STATUS, storage=False),
+            ],
+        },
+    }
+
+
+def external_ippool() -> dict[str, Any]:
+    """The definition of ExternalIPPool: two versions of one form, which need no conversion."""
+    names = {
+        "plural": "externalippools",
+        "singular": "externalippool",
+        "kind": "ExternalIPPool",
+        "shortNames": ["eip"],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": EXTERNAL_NAME},
+        "spec": {
+            "group": GROUP,
+            "scope": "Cluster",
+            "names": names,
+            "versions": [
+                _version("v1beta1", _external(), _EXTERNAL_STATUS, storage=True),
+                _version("v1alpha2", _external(), _EXTERNAL_STATUS, storage=False),
             ],
         },
     }
 
 
 def admission(*, url: str, ca: bytes) -> dict[str, Any]:
-    """The registration of the validating webhook, for both versions: a conversion would lose unknown fields."""
+    """The registration of the validating webhooks, for both versions: a conversion would lose unknown fields."""
+    deletable = ["CREATE", "UPDATE"]  # Antrea asks nobody about the deletion of an ExternalIPPool
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": "trunkline-ippools"},
         "webhooks": [
+            _webhook("ippool", _client(url + VALIDATE_PATH, ca), [*deletable, "DELETE"]),
+            _webhook("externalippool", _client(url + VALIDATE_EXTERNAL_PATH, ca), deletable),
+        ],
+    }
+
+
+def _webhook(kind: str, client: dict[str, str], operations: list[str]) -> dict[str, Any]:
+    return {
+        "name": f"{kind}.{GROUP}",
+        "clientConfig": client,
+        "rules": [
             {
-                "name": f"ippool.{GROUP}",
-                "clientConfig": _client(url + VALIDATE_PATH, ca),
-                "rules": [
-                    {
-                        "operations": ["CREATE", "UPDATE", "DELETE"],
-                        "apiGroups": [GROUP],
-                        "apiVersions": ["v1alpha2", "v1beta1"],
-                        "resources": ["ippools"],
-                        "scope": "Cluster",
-                    }
-                ],
-                "matchPolicy": "Equivalent",
-                "failurePolicy": "Fail",
-                "admissionReviewVersions": ["v1"],
-                "sideEffects": "None",
-                "timeoutSeconds": 5,
+                "operations": operations,
+                "apiGroups": [GROUP],
+                "apiVersions": ["v1alpha2", "v1beta1"],
+                "resources": [f"{kind}s"],
+                "scope": "Cluster",
             }
         ],
+        "matchPolicy": "Equivalent",
+        "failurePolicy": "Fail",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "timeoutSeconds": 5,
     }
 
 
@@ -80,7 +113,7 @@ def _client(url: str, ca: bytes) -> dict[str, str]:
     return {"url": url, "caBundle": base64.b64encode(ca).decode()}
 
 
-def _version(name: str, spec: Schema, *, storage: bool) -> dict[str, Any]:
+def _version(name: str, spec: Schema, status: Schema, *, storage: bool) -> dict[str, Any]:
     return {
         "name": name,
         "served": True,
@@ -89,7 +122,7 @@ def _version(name: str, spec: Schema, *, storage: bool) -> dict[str, Any]:
             "openAPIV3Schema": {
                 "type": "object",
                 "required": ["spec"],
-                "properties": {"spec": spec, "status": _STATUS},
+                "properties": {"spec": spec, "status": status},
             }
         },
         "subresources": {"status": {}},
@@ -130,7 +163,27 @@ def _v1alpha2() -> Schema:
 
 
 def _v1beta1() -> Schema:
-    subnet = {
+    return {
+        **_WATCHFUL,
+        "required": ["ipRanges", "subnetInfo"],
+        "properties": {"ipRanges": _ip_ranges(), "subnetInfo": _subnet_info()},
+    }
+
+
+def _external() -> Schema:
+    return {
+        **_WATCHFUL,
+        "required": ["ipRanges", "nodeSelector"],
+        "properties": {"ipRanges": _ip_ranges(), "subnetInfo": _subnet_info(), "nodeSelector": _label_selector()},
+    }
+
+
+def _ip_ranges() -> Schema:
+    return {"type": "array", "minItems": 1, "items": {**_WATCHFUL, "oneOf": _ONE_FORM, "properties": _RANGE}}
+
+
+def _subnet_info() -> Schema:
+    return {
         **_WATCHFUL,
         "required": ["gateway", "prefixLength"],
         "properties": {
@@ -139,11 +192,16 @@ def _v1beta1() -> Schema:
             "vlan": {**_VLAN, "default": 0},
         },
     }
-    listed = {**_WATCHFUL, "oneOf": _ONE_FORM, "properties": _RANGE}
+
+
+def _label_selector() -> Schema:
+    expression = _object(key=_TEXT, operator=_TEXT, values=_list(_TEXT))
     return {
         **_WATCHFUL,
-        "required": ["ipRanges", "subnetInfo"],
-        "properties": {"ipRanges": {"type": "array", "minItems": 1, "items": listed}, "subnetInfo": subnet},
+        "properties": {
+            "matchLabels": {"type": "object", "additionalProperties": _TEXT},
+            "matchExpressions": _list({**expression, "required": ["key", "operator"]}),
+        },
     }
 
 
@@ -156,6 +214,16 @@ def _list(items: Schema) -> Schema:
 
 
 _INTEGER: Schema = {"type": "integer", "format": "int64"}
+_CONDITIONS: Schema = _list(
+    _object(
+        type=_TEXT,
+        status=_TEXT,
+        reason=_TEXT,
+        message=_TEXT,
+        lastTransitionTime={"type": "string", "format": "date-time"},
+    )
+)
+_EXTERNAL_STATUS: Schema = _object(usage=_object(total=_INTEGER, used=_INTEGER), conditions=_CONDITIONS)
 _STATUS: Schema = _object(
     ipAddresses=_list(
         _object(
@@ -168,13 +236,5 @@ _STATUS: Schema = _object(
         )
     ),
     usage=_object(total=_INTEGER, used=_INTEGER),
-    conditions=_list(
-        _object(
-            type=_TEXT,
-            status=_TEXT,
-            reason=_TEXT,
-            message=_TEXT,
-            lastTransitionTime={"type": "string", "format": "date-time"},
-        )
-    ),
+    conditions=_CONDITIONS,
 )

@@ -1,4 +1,4 @@
-"""An IPPool's status, published from the leases and never read back as truth; and the words of Events.
+"""The status of pools, published from the leases and never read back as truth; and the words of Events.
 
 `ipAddresses` and `usage` are shaped exactly as Antrea's tools expect them.  `conditions` are in addition; Antrea has none.
 """
@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from trunkline.dialects.antrea import external_ippools
+from trunkline.dialects.antrea.contention import AnyPool
+from trunkline.dialects.antrea.external_ippools import ExternalIPPool
 from trunkline.dialects.antrea.ippools import IPPool
 from trunkline.ipam.leases import Lease
 from trunkline.ipam.pools import capacity
@@ -50,6 +53,18 @@ def status(
     }
 
 
+def external(
+    pool: ExternalIPPool, *, previous: Mapping[str, Any] | None, now: datetime, further: Iterable[Condition] = ()
+) -> dict[str, Any]:
+    """An ExternalIPPool's status: no address is in use, and a condition says why."""
+    total = min(external_ippools.capacity(pool), _MOST)
+    awaited = Condition("Allocating", "False", "NotImplemented", external_ippools.awaited(pool).finding)
+    return {
+        "usage": {"total": total, "used": 0},
+        "conditions": _dated((*_conditions(pool, total, 0), awaited, *further), previous or {}, now),
+    }
+
+
 def _entry(lease: Lease) -> dict[str, Any]:
     owner: dict[str, Any] = {}
     if lease.pod is not None:
@@ -68,7 +83,7 @@ def conditions(written: Mapping[str, Any]) -> list[Condition]:
     return [Condition(*(each.get(field, "") for field in fields)) for each in written.get("conditions") or ()]
 
 
-def _conditions(pool: IPPool, total: int, used: int) -> Sequence[Condition]:
+def _conditions(pool: AnyPool, total: int, used: int) -> Sequence[Condition]:
     full, usage = used >= total, f"{used} of {total} addresses are in use"
     return (
         Condition("Ready", "False", "Invalid", "; ".join(map(str, pool.problems)))
