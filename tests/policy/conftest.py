@@ -168,7 +168,7 @@ async def open_manager(
             log.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def manager_with() -> Any:
     """Opens a manager with settings and a realiser of the test's choice."""
     return open_manager

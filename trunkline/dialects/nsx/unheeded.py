@@ -16,11 +16,16 @@ from typing import Any
 
 import msgspec
 
+from trunkline.dialects.nsx.catalogue import BY_TYPE
+from trunkline.dialects.nsx.compose import SERVER_FIELDS
 from trunkline.dialects.nsx.realisation.made import unsupported
+from trunkline.dialects.nsx.resource import COMMON
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit.problems import Problem
 
-_NOTHING = (None, "", False)
+_NOTHING: tuple[Any, ...] = (None, "", False, [], {})
+_EVERYWHERE = frozenset({*SERVER_FIELDS, *(field.name for field in COMMON.fields), "id", "resource_type"})
+"""What every object has."""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -179,7 +184,7 @@ def remarks(entry: Entry) -> list[Problem]:
         for field in _FIELDS.get(kind, ())
         if (values := [value for value in _values(body, field.path.split(".")) if _asks(value, field)])
     ]
-    return [*found, *_bound(entry, body)]
+    return [*found, *_bound(entry, body), *_unknown(entry, body)]
 
 
 def _bound(entry: Entry, body: Body) -> Iterator[Problem]:
@@ -188,6 +193,15 @@ def _bound(entry: Entry, body: Body) -> Iterator[Problem]:
         profile = body.get(name, "") if entry.kind.endswith("ProfileBindingMap") else ""
         if profile and not profile.rpartition("/")[2].startswith("default-"):
             yield unsupported(entry.kind, entry.path, name, profile, why)
+
+
+def _unknown(entry: Entry, body: Body) -> Iterator[Problem]:
+    """Fields of a newer client: they are kept and answered, and nobody here knows what they mean."""
+    known = {field.name for field in BY_TYPE[entry.kind].fields}
+    told = {field.path.partition(".")[0] for field in _FIELDS.get(entry.kind, ())}
+    for name in sorted(body.keys() - known - told - _EVERYWHERE):
+        if body[name] not in _NOTHING:
+            yield unsupported(entry.kind, entry.path, name, _shown([body[name]]), "this field is not known here")
 
 
 def _asks(value: Any, field: Field) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.dialects.nsx import shapes
 from trunkline.dialects.nsx.resource import Resource
-from trunkline.dialects.nsx.shapes import Boolean, Choice, Field, Integer, ListOf, PolicyPath
+from trunkline.dialects.nsx.shapes import Boolean, Choice, Field, Integer, ListOf, Object, OneOf, PolicyPath
 
 
 def _flag(name: str, default: bool) -> Field:
@@ -28,6 +28,23 @@ _SECURITY = (
     Field("spoofguard_profile_path", PolicyPath(("SpoofGuardProfile",))),
 )
 _QOS = (Field("qos_profile_path", PolicyPath(("QoSProfile",))),)
+
+_DSCP = Object(
+    (
+        Field("mode", Choice(("TRUSTED", "UNTRUSTED")), default="TRUSTED"),
+        Field("priority", Integer(0, 63), default=0),
+    )
+)
+_BANDWIDTH = Integer(0, 2**31 - 1)
+_LIMIT = Object(
+    (
+        Field("enabled", Boolean(), default=True),
+        Field("average_bandwidth", _BANDWIDTH),
+        Field("peak_bandwidth", _BANDWIDTH),
+        Field("burst_size", _BANDWIDTH),
+    )
+)
+_SHAPER = OneOf(dict.fromkeys(("IngressRateLimiter", "IngressBroadcastRateLimiter", "EgressRateLimiter"), _LIMIT))
 
 PROFILES = (
     _profile(
@@ -68,8 +85,8 @@ PROFILES = (
         "QoSProfile",
         "qos-profiles",
         Field("class_of_service", Integer(0, 7)),
-        Field("dscp"),
-        Field("shaper_configurations"),
+        Field("dscp", _DSCP),
+        Field("shaper_configurations", ListOf(_SHAPER, most=3)),
     ),
     _map("SegmentDiscoveryProfileBindingMap", "segment-discovery-profile-binding-maps", "Segment", *_DISCOVERY),
     _map("SegmentSecurityProfileBindingMap", "segment-security-profile-binding-maps", "Segment", *_SECURITY),
