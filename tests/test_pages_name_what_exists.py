@@ -17,7 +17,7 @@ PAGES = [path for path in ROOT.rglob("*.md") if not any(part.startswith(".") for
 IMAGE = "trunkline/echo"
 PATH = re.compile(r"`((?:bench|deploy|docs|examples|labs|tests|trunkline)/[\w./-]*)`")
 RULES = (ROOT / "docs" / "child-segments.md").read_text().partition("## Every rule, and its proof")[2]
-ROW = re.compile(r"^\| (?!the document|what ours|---)(.+) \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (?!the document|what ours|feature|---)(.+) \| (.+) \|$", re.MULTILINE)
 COMMAND = re.compile(r"(?:^|[`(/])trunkline ([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
 
 
