@@ -28,7 +28,7 @@ HONOURED = {
     "Tier1Interface": "segment_path subnets.ip_addresses subnets.prefix_len admin_state",
     "PolicyNatRule": "action source_network destination_network translated_network translated_ports service scope enabled",
     "SpoofGuardProfile": "address_binding_allowlist",
-    "QoSProfile": "dscp shaper_configurations",
+    "QoSProfile": "dscp.mode shaper_configurations",
     "PolicyTransportZone": "tz_type transport_zone_type is_default",
     "PortMirroringProfile": "profile_type direction destination_group encapsulation_type gre_key erspan_id snap_length "
     "filter_action port_mirroring_filters.src_ips.ip_addresses port_mirroring_filters.dst_ips.ip_addresses "
