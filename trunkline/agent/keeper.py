@@ -77,6 +77,8 @@ class Keeper:
         match change.old, change.new:
             case rows.Bridge() as old, rows.Bridge() as new if new.name == self._settings.integration_bridge:
                 return msgspec.structs.replace(old, ports=new.ports, mirrors=new.mirrors) != new
+            case rows.OpenVSwitch() as old, rows.OpenVSwitch() as new:
+                return msgspec.structs.replace(old, next_cfg=new.next_cfg, cur_cfg=new.cur_cfg) != new
             case (rows.Bridge() | rows.OpenVSwitch(), _) | (_, rows.Bridge() | rows.OpenVSwitch()):
                 return True
             case _, rows.Datapath():

@@ -20,6 +20,7 @@ from trunkline.adapters.ovs.switch import Switch
 from trunkline.agent import errands, install, keeper, tallying
 from trunkline.agent.attachments import AttachmentSource, KubeAttachments
 from trunkline.agent.berths import Berths
+from trunkline.agent.forgetting import Forgetting
 from trunkline.agent.guard import Guard
 from trunkline.agent.keeper import Keeper
 from trunkline.agent.monitoring import Monitoring
@@ -60,16 +61,17 @@ async def keep(settings: Settings) -> None:
         with kept.watch():
             await kept.bring_up()
             _log.info("ready", hypervisor=settings.node)
-            async with _background(*_served(settings, own_switch, kind)):
+            async with _background(*_beside(settings, own_switch, kind)):
                 await kept.keep()
 
 
-def _served(settings: Settings, own_switch: Switch, kind: str) -> list[Coroutine[Any, Any, None]]:
-    """What a policy manager wants of a hypervisor, if there is one."""
-    if (manager := settings.manager) is None:
-        return []
-    monitoring = Monitoring(own_switch, settings, kind)
-    return [monitoring.run(), errands.run(settings, manager, own_switch, monitoring)]
+def _beside(settings: Settings, own_switch: Switch, kind: str) -> list[Coroutine[Any, Any, None]]:
+    """What goes on beside the shape: for a policy manager, if there is one, and for a datapath that caches too long."""
+    work = [Forgetting(settings).run()] if kind == "netdev" else []
+    if manager := settings.manager:
+        monitoring = Monitoring(own_switch, settings, kind)
+        work += [monitoring.run(), errands.run(settings, manager, own_switch, monitoring)]
+    return work
 
 
 async def restore(settings: Settings) -> None:

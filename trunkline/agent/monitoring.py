@@ -127,7 +127,8 @@ class Monitoring:
             made = spans.layout(wanted, msgspec.structs.replace(here, unusable={**here.unusable, **unusable}))
         if made.ports:
             await self._ensure_flows(made)
-        await monitors.ensure(self._switch, labels.MONITOR, made.mirrors, made.exports)
+        if await monitors.ensure(self._switch, labels.MONITOR, made.mirrors, made.exports):
+            await self._forget_cached_flows()
         await self._clear(made)
         return made.problems
 
@@ -153,6 +154,12 @@ class Monitoring:
             added = (f"flow add cookie={cookie:#x},{flow}" for flow in made.flows)
             await program.replace(ovs, spans.BRIDGE, ["flow delete", *added])
         self._flows = str(cookie)
+
+    async def _forget_cached_flows(self) -> None:
+        """What is mirrored must be looked up again: in user space, cached flows were seen to outlive such a change."""
+        if self._datapath == "netdev":
+            await self._switch.taken(_OPEN_SECONDS)
+            await control.forget_cached_flows(self._settings.ovs)
 
     async def _clear(self, made: Layout) -> None:
         """Take away the ports that are no longer for anything, and our bridge with the last of them."""

@@ -12,8 +12,11 @@ from typing import Any
 
 PORT = 4739
 
-Templates = dict[tuple[str, int, int], list[tuple[int, int]]]
-"""Elements and their lengths by exporter, observation domain and number."""
+Templates = dict[tuple[int, int], list[tuple[int, int]]]
+"""Elements and their lengths by observation domain and number.
+
+Not by exporter: all of a lab's are the same program, and of the burst of templates at the beginning some get lost.
+"""
 
 _TEMPLATE_SET, _FIRST_DATA_SET = 2, 256
 _ENTERPRISE = 0x8000
@@ -23,7 +26,7 @@ _ICMP_TYPES = {0: "echo-reply", 8: "echo-request"}
 _ARP = 0x0806
 
 
-def flows(message: bytes, templates: Templates, exporter: str) -> Iterator[dict[str, Any]]:
+def flows(message: bytes, templates: Templates) -> Iterator[dict[str, Any]]:
     """The flows that a message tells of, as fields of a packet; templates that it teaches are remembered."""
     try:
         version, length = struct.unpack_from("!HH", message)
@@ -33,15 +36,15 @@ def flows(message: bytes, templates: Templates, exporter: str) -> Iterator[dict[
             number, size = struct.unpack_from("!HH", message, offset)
             body = message[offset + 4 : offset + size]
             if number == _TEMPLATE_SET:
-                _learn(body, templates, exporter, domain)
-            elif number >= _FIRST_DATA_SET and (known := templates.get((exporter, domain, number))):
+                _learn(body, templates, domain)
+            elif number >= _FIRST_DATA_SET and (known := templates.get((domain, number))):
                 yield from _records(body, known)
             offset += max(size, 4)
     except struct.error:
         return  # cut off: what was read stands
 
 
-def _learn(body: bytes, templates: Templates, exporter: str, domain: int) -> None:
+def _learn(body: bytes, templates: Templates, domain: int) -> None:
     offset = 0
     while offset + 4 <= len(body):
         number, count = struct.unpack_from("!HH", body, offset)
@@ -51,7 +54,7 @@ def _learn(body: bytes, templates: Templates, exporter: str, domain: int) -> Non
             element, length = struct.unpack_from("!HH", body, offset)
             elements.append((element, length))
             offset += 8 if element & _ENTERPRISE else 4
-        templates[exporter, domain, number] = elements
+        templates[domain, number] = elements
 
 
 def _records(body: bytes, elements: list[tuple[int, int]]) -> Iterator[dict[str, Any]]:

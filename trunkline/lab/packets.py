@@ -79,7 +79,7 @@ def read(data: bytes) -> list[Packet]:
     for time, frame in _records(data):
         packet = decode(frame, time=time)
         if packet.destination_port == ipfix.PORT and (message := _payload(frame)):
-            flows = ipfix.flows(message, templates, str(packet.source))
+            flows = ipfix.flows(message, templates)
             told = msgspec.structs.replace(packet, protocol="ipfix")
             found += [msgspec.structs.replace(told, inner=Packet(**fields)) for fields in flows] or [told]
         else:

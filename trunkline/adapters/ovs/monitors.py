@@ -41,13 +41,17 @@ class ExportSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 async def ensure(
     switch: Switch, labels: Mapping[str, str], mirrors: Iterable[MirrorSpec], exports: Iterable[ExportSpec]
-) -> None:
-    """Make of the labelled rows what is wanted, in one step.  Ports and bridges must be there.
+) -> bool:
+    """Make of the labelled rows what is wanted, in one step; answers whether anything had to be changed.
+
+    Ports and bridges must be there.
 
     Raises:
         RemoteError: the database refused.
     """
-    await switch.write([*_mirrors(switch, labels, mirrors), *_exports(switch, labels, exports)])
+    operations = [*_mirrors(switch, labels, mirrors), *_exports(switch, labels, exports)]
+    await switch.write(operations)
+    return bool(operations)
 
 
 def _mirrors(switch: Switch, labels: Mapping[str, str], wanted: Iterable[MirrorSpec]) -> Iterator[ovsdb.Operation]:

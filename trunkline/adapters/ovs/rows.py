@@ -10,8 +10,13 @@ from trunkline.adapters import ovsdb
 
 
 class OpenVSwitch(ovsdb.Row, table="Open_vSwitch"):
-    """The one row that everything else hangs from."""
+    """The one row that everything else hangs from.
 
+    ovs-vswitchd writes `next_cfg` to `cur_cfg` when it has taken everything that was there with it.
+    """
+
+    next_cfg: int
+    cur_cfg: int
     bridges: frozenset[ovsdb.RowUuid]
     datapaths: dict[str, ovsdb.RowUuid]
     external_ids: dict[str, str]

@@ -185,6 +185,17 @@ class Switch:
         """
         await self._wait(interface, lambda row: bool(row.ofport and row.ofport > 0), timeout)
 
+    async def taken(self, timeout: float) -> None:
+        """Wait until ovs-vswitchd has taken everything that is in the database now.
+
+        Raises:
+            TimeoutError: it did not within `timeout` seconds.
+        """
+        if (root := self.root) is None:
+            return
+        await self.write([ovsdb.mutate("Open_vSwitch", ovsdb.by_uuid(root.uuid), [("next_cfg", "+=", 1)])])
+        await self.replica.wait_for(lambda: self.root is not None and self.root.cur_cfg > root.next_cfg, timeout)
+
     async def installed(self, interface: ovsdb.RowUuid, timeout: float) -> None:
         """Wait until ovn-controller has installed every flow of the port.
 
