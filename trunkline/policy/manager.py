@@ -107,6 +107,7 @@ class Manager:
         guard = change.Guard(
             permits=lambda target: caller.must("act" if target.resource.diagnostic else "write", target.path),
             owns=lambda entry: _owned(caller, entry, overwrite),
+            sees=caller.must_see,
         )
         planned = await self.repository.commit(
             lambda tree: change.plan(tree, steps, self._stamp(caller), new_id=_new_id, guard=guard)

@@ -52,7 +52,7 @@ class Repository:
                     return planned
                 try:
                     async with asyncio.timeout(PATIENCE):
-                        revision = await self._store.commit(*_changes(planned))
+                        revision = await self._store.commit(*self._changes(planned))
                 except (documents.Conflict, documents.NotFound):
                     self._resync(planned)
                 except documents.AlreadyClaimed as error:
@@ -131,17 +131,18 @@ class Repository:
         holder = msgspec.json.decode(taken.body, type=str) if taken else "somebody else"
         return change.claimed(claim, planned.claims[claim][1], holder)
 
-
-def _changes(planned: change.Plan) -> Iterator[documents.Change]:
-    for removed in planned.removed:
-        yield documents.Delete(_PREFIX + removed.path, expect=removed.expect)
-    for stored in planned.stored:
-        uid = stored.body["unique_id"]
-        yield documents.Put(_PREFIX + stored.path, stored.kind, stored.raw, expect=stored.expect, uid=uid)
-    for claim, (before, after) in planned.claims.items():
-        if not after:
-            yield documents.Release(claim, _OWNER)
-        elif before:
-            yield documents.Update(claim, _OWNER, msgspec.json.encode(after))
-        else:
-            yield documents.Take(claim, _OWNER, msgspec.json.encode(after))
+    def _changes(self, planned: change.Plan) -> Iterator[documents.Change]:
+        for removed in planned.removed:
+            yield documents.Delete(_PREFIX + removed.path, expect=removed.expect)
+        for stored in planned.stored:
+            uid = stored.body["unique_id"]
+            yield documents.Put(_PREFIX + stored.path, stored.kind, stored.raw, expect=stored.expect, uid=uid)
+        for claim, (before, after) in planned.claims.items():
+            # An earlier version may have stored the object without the claim.
+            held = before and self._store.claim(claim)
+            if held and not after:
+                yield documents.Release(claim, _OWNER)
+            elif held:
+                yield documents.Update(claim, _OWNER, msgspec.json.encode(after))
+            elif after:
+                yield documents.Take(claim, _OWNER, msgspec.json.encode(after))

@@ -83,10 +83,12 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Guard(msgspec.Struct, frozen=True):
-    """What the caller may do: both raise Refused, `permits` for a target and `owns` for a stored object that is not theirs."""
+    """What the caller may do.  All raise Refused: `permits` for a target that is to be written, `owns` for a stored object that is
+    not theirs, `sees` for a path of which they may not even know whether there is something."""
 
     permits: Callable[[paths.Target], None]
     owns: Callable[[Entry], None]
+    sees: Callable[[str], None]
 
 
 def plan(
@@ -131,6 +133,8 @@ class _Stage:
     def take(self, step: Step) -> None:
         match step:
             case Touch(path):
+                if self._guard is not None:
+                    self._guard.sees(path)
                 self.touched.append(path)
             case Write():
                 self._write(step)
@@ -222,6 +226,8 @@ def claimed(claim: str, path: str, holder: str) -> errors.Refused:
     if holder.startswith(LINGERS):
         allowed = "it was given back a moment ago and rests, as long as ip_release_delay of its pool says"
         return errors.wrong(path, claim, holder, allowed, "take another one, or wait", trk=errors.TAKEN)
+    if scopes.scope(holder) != scopes.scope(path):
+        return errors.wrong(path, claim, "in use", "it is in use in another project", trk=errors.TAKEN)
     refused = bindings.refused_claim(claim, path, holder)
     return refused or errors.wrong(path, claim, holder, f"it is in use by path=[{holder}]", trk=errors.TAKEN)
 

@@ -59,6 +59,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         if not self.may(deed, path):
             raise errors.forbidden(self.name, f"{deed} {path}")
 
+    def must_see(self, path: str) -> None:
+        """Raises Refused (403) unless the path may be read, or leads to something that may."""
+        if not any(grant.path.startswith(f"{path}/") for grant in self.grants):
+            self.must("read", path)
+
     @property
     def role(self) -> str:
         """The first role, for messages."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from trunkline.dialects.nsx import scopes
 from trunkline.dialects.nsx.rules import traceflows
 from trunkline.dialects.nsx.traceflow import packets, story
 from trunkline.dialects.nsx.traceflow.outcome import Outcome, Request
@@ -80,7 +81,7 @@ def find(body: Mapping[str, Any], tree: Tree) -> Source:
         Failed: the port is gone, has no interface, or the child segment is no longer bound.
     """
     wanted = traceflows.source(body)
-    entry = tree.entry(wanted) if wanted.startswith("/") else _by_uuid(wanted, tree)
+    entry = tree.entry(wanted) if wanted.startswith("/") else _by_uuid(wanted, tree, scopes.scope(body["path"]))
     if entry is None:
         raise Failed("SOURCE_PORT_NOT_FOUND", f"there is no segment port {wanted}")
     attachment = entry.body.get("attachment", {}).get("id")
@@ -96,10 +97,11 @@ def find(body: Mapping[str, Any], tree: Tree) -> Source:
     return Source(entry=entry, port=f"{attachment}/{tag}", segment=child, tag=tag)
 
 
-def _by_uuid(uuid: str, tree: Tree) -> Entry | None:
+def _by_uuid(uuid: str, tree: Tree, project: str) -> Entry | None:
     wanted = uuid.lower().encode()
     entries = (entry for entry in tree.of_kind("SegmentPort") if wanted in entry.raw)
-    return next((entry for entry in entries if entry.body["unique_id"] == uuid.lower()), None)
+    found = next((entry for entry in entries if entry.body["unique_id"] == uuid.lower()), None)
+    return found if found and scopes.scope(found.path) == project else None
 
 
 def _routed(packet: Packet, routed: bool, source: Source, tree: Tree) -> Packet:

@@ -1,8 +1,12 @@
-"""Segment ports: an interface of a VM, or of a container behind one, on a segment."""
+"""Segment ports: an interface of a VM, or of a container behind one, on a segment.
+
+An interface is attached to one port of all projects: its id is a claim in the store, so that nobody can take another's frames.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from trunkline.dialects.nsx import errors
 from trunkline.dialects.nsx.resource import Rules
@@ -17,9 +21,22 @@ def attached(segment: str, view: View) -> list[str]:
     return [path for path in members if (view.body(path) or {}).get("attachment", {}).get("id")]
 
 
+def interface_claim(identifier: str) -> str:
+    """The store's claim on one interface."""
+    return f"nsx/interface/{identifier}"
+
+
+def _claims(path: str, body: Mapping[str, Any]) -> Iterator[str]:
+    if identifier := body.get("attachment", {}).get("id"):
+        yield interface_claim(identifier)
+
+
 def _check(draft: Draft, view: View) -> None:
     attachment = draft.body.get("attachment", {})
     kind = attachment.get("type")
+    if "/" in attachment.get("id", ""):
+        # So are the containers behind an interface named: `<its id>/<tag>`.
+        raise errors.wrong(draft.path, "attachment.id", attachment["id"], "an id without slashes is wanted")
     if kind == "PARENT" and not attachment.get("id"):
         raise errors.wrong(draft.path, "attachment.id", None, "a PARENT attachment needs the interface's id")
     if kind == "CHILD" and not attachment.get("context_id"):
@@ -31,4 +48,4 @@ def _check(draft: Draft, view: View) -> None:
         raise errors.wrong(draft.path, "attachment.traffic_tag", found, "only CHILD attachments have a tag")
 
 
-RULES = Rules(check=_check)
+RULES = Rules(check=_check, claims=_claims)
