@@ -25,9 +25,6 @@ CASES = [finding.load(path) for path in sorted((ROOT / finding.DIRECTORY).glob("
 # One lab after the other, each with all its cases.
 RUNS = sorted(((case, topology) for case in CASES for topology in case.topologies), key=lambda run: run[1])
 
-UNSETTLED = {"pools-become-child-segments"}
-"""Cases that fail now and then, for a reason not yet found (docs/status.md): `make check-all` runs them, `make test` waits."""
-
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
 
@@ -62,7 +59,7 @@ def lab_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 
 def _parameters() -> Iterator[ParameterSet]:
     for case, topology in RUNS:
-        marks = [pytest.mark.slow] if case.slow or case.name in UNSETTLED else []
+        marks = [pytest.mark.slow] if case.slow else []
         yield pytest.param(case, topology, marks=marks, id=f"{case.name}@{Path(topology).stem}")
 
 

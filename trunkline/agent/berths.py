@@ -15,6 +15,7 @@ from trunkline.adapters import ovsdb
 from trunkline.adapters.netlink import pod
 from trunkline.adapters.ovs.switch import PortSpec, Switch
 from trunkline.agent import labels
+from trunkline.agent.localnets import Localnets
 from trunkline.intent.attachment import Attachment
 
 
@@ -24,6 +25,7 @@ class Berths:
     def __init__(self, switch: Switch, *, bridge: str, waiting: str, checksum_offload: bool) -> None:
         """`waiting` is the path of the namespace where far ends lie."""
         self._switch = switch
+        self._localnets = Localnets(switch, bridge=bridge)
         self._bridge = bridge
         self._waiting = waiting
         self._checksum_offload = checksum_offload
@@ -95,9 +97,10 @@ class Berths:
         Raises:
             RemoteError: there is no integration bridge.
         """
-        return await self._switch.ensure_port(
-            self._bridge, PortSpec(name=pair.host_name, external_ids=wanted.external_ids())
-        )
+        found = wanted.external_ids()
+        if not self.has_port(pair.host_name) and self._localnets.may_be_overlooked(wanted.switch):
+            found |= labels.LOOK_AGAIN
+        return await self._switch.ensure_port(self._bridge, PortSpec(name=pair.host_name, external_ids=found))
 
     async def remove(self, names: Collection[str]) -> None:
         """Remove the ports and cables of these host interfaces, as far as they are there."""

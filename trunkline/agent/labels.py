@@ -17,6 +17,11 @@ MANAGEMENT = {**OWNER, "trunkline-kind": "Node"}
 UPLINK = {**OWNER, "trunkline-kind": "Uplink"}
 MONITOR = {**OWNER, "trunkline-kind": "Monitor"}
 
+SWITCH = "trunkline-switch"
+"""Key of the network that a port is on, as the intent names it."""
+
+LOOK_AGAIN = {"trunkline-look-again": "true"}
+"""On a port whose network's way out ovn-controller may have overlooked (`localnets`)."""
 
 CABLES = "trkp"
 """How the names of the host ends of pods' cables begin; `trk0` is the node's own."""
@@ -25,13 +30,14 @@ CABLES = "trkp"
 class PodLabels(msgspec.Struct, frozen=True, kw_only=True):
     """Which pod an interface belongs to, and once a container has it, which container.
 
-    `network` is the name in the runtime's configuration list.
+    `switch` is the intent's network, `network` the name in the runtime's configuration list.
     """
 
     pod: str
     uid: str
     port: str
     mac: str
+    switch: str = ""
     key: spec.AttachmentKey = spec.AttachmentKey("", "")
     network: str = ""
     namespace: str = ""
@@ -49,6 +55,7 @@ class PodLabels(msgspec.Struct, frozen=True, kw_only=True):
             "attached-mac": self.mac,
             "trunkline-source": f"Pod {self.pod}",
             "trunkline-uid": self.uid,
+            SWITCH: self.switch,
         }
         container = {
             "trunkline-container": self.key.container,
@@ -69,6 +76,7 @@ def read(interface: rows.Interface) -> PodLabels:
         pod=found.get("trunkline-source", "").removeprefix("Pod "),
         uid=found.get("trunkline-uid", ""),
         port=found.get("iface-id", ""),
+        switch=found.get(SWITCH, ""),
         mac=found.get("attached-mac", ""),
     )
 

@@ -23,6 +23,7 @@ from trunkline.agent.berths import Berths
 from trunkline.agent.forgetting import Forgetting
 from trunkline.agent.guard import Guard
 from trunkline.agent.keeper import Keeper
+from trunkline.agent.localnets import Localnets
 from trunkline.agent.monitoring import Monitoring
 from trunkline.agent.ports import Ports
 from trunkline.agent.preparer import Preparer
@@ -107,6 +108,7 @@ class Agent:
             node_switch, source, berths, timeout=settings.attach_timeout, not_ready=lambda: kept.not_ready
         )
         self._preparer = Preparer(source, berths)
+        self._localnets = Localnets(node_switch, bridge=settings.integration_bridge)
 
     async def run(self) -> None:
         """Bring the node up, let runtimes in, keep the node in shape; until cancelled."""
@@ -118,7 +120,7 @@ class Agent:
             await server.start()
             install.write_configuration(Path(self._settings.cni_conf_dir), self._settings.cni_socket)
             _log.info("ready", node=self._settings.node)
-            async with _background(self._follow_node(), self._preparer.run()):
+            async with _background(self._follow_node(), self._preparer.run(), self._localnets.run()):
                 await self._keeper.keep()
 
     async def _follow_node(self) -> None:

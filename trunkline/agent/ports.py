@@ -89,6 +89,7 @@ class Ports:
             uid=attachment.uid,
             port=attachment.port,
             mac=attachment.mac,
+            switch=attachment.network,
         )
         async with self._berths.hold(cable.pair.host_name):
             if not await self._stands(cable, wanted):

@@ -56,7 +56,9 @@ class Preparer:
 
     async def _prepare(self, pod_key: str, attachment: Attachment) -> None:
         pair = self._berths.pair(attachment)
-        wanted = labels.PodLabels(pod=pod_key, uid=attachment.uid, port=attachment.port, mac=attachment.mac)
+        wanted = labels.PodLabels(
+            pod=pod_key, uid=attachment.uid, port=attachment.port, mac=attachment.mac, switch=attachment.network
+        )
         async with self._turnstile:
             if self._wanted.get(attachment.uid) is not attachment or self._berths.is_expected(pod_key):
                 return
