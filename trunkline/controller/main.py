@@ -51,14 +51,14 @@ async def run(settings: Settings) -> None:
         group.create_task(webhooks.serve(app, settings.webhook_listen, certificates.server_context(certificate, key)))
         await _until_reached(lambda: registration.register(kube, url=settings.webhook_url, ca=certificate))
 
-        inbox, pools_changed = Inbox(), asyncio.Event()
-        await _follow(group, kube, world, inbox, pools_changed)
+        inbox, attachable_changed = Inbox(), asyncio.Event()
+        await _follow(group, kube, world, inbox, attachable_changed)
         group.create_task(northbound.run())
         group.create_task(outbox.run())
         group.create_task(reconciler.run(inbox))
         if policy_api:
             segments = Segments(
-                policy_api, world, reconciler.publisher, board, pools_changed, lambda: reconciler.networks_in_use
+                policy_api, world, reconciler.publisher, board, attachable_changed, lambda: reconciler.networks_in_use
             )
             group.create_task(segments.run())
 
@@ -73,7 +73,7 @@ async def _until_reached(call: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _follow(
-    group: asyncio.TaskGroup, kube: Kube, world: World, inbox: Inbox, pools_changed: asyncio.Event
+    group: asyncio.TaskGroup, kube: Kube, world: World, inbox: Inbox, attachable_changed: asyncio.Event
 ) -> None:
     """Begin to follow every kind; return when the world holds everything that is there now."""
 
@@ -85,17 +85,19 @@ async def _follow(
             inbox.work.waiting = True
 
     def nodes(changes: Iterable[Change]) -> None:
-        inbox.work.nodes |= world.nodes.take(changes)
+        if changed := world.nodes.take(changes):
+            inbox.work.nodes |= changed
+            attachable_changed.set()
 
     def pools(changes: Iterable[Change]) -> None:
         if changed := world.pools.take(changes):
             inbox.work.pools |= changed
-            pools_changed.set()
+            attachable_changed.set()
 
     def external_pools(changes: Iterable[Change]) -> None:
         if changed := world.external_pools.take(changes):
             inbox.work.external_pools |= changed
-            pools_changed.set()
+            attachable_changed.set()
 
     def stateful_sets(changes: Iterable[Change]) -> None:
         inbox.work.stateful_sets |= world.stateful_sets.take(changes)

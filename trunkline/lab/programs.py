@@ -101,7 +101,6 @@ def _policy_api(lab: Lab, drawn: Topology) -> PolicyApi | None:
         user=access.USER,
         password_file=str(access.password_file(lab)),
         cluster=drawn.name,
-        parents=tuple(dict.fromkeys(node.vif.segment for node in drawn.nodes.values() if node.vif)),
         backing=wanted.backing,
         transport_zone=wanted.transport_zone,
         tier1=wanted.tier_1,

@@ -169,7 +169,8 @@ def settings(**fields: Any) -> PolicyApi:
         ({"auth": "session", "user": ""}, "user"),
         ({"auth": "bearer"}, "token_file"),
         ({"auth": "certificate", "certificate": "/c"}, "key"),
-        ({"parents": ()}, "parents"),
+        ({"parents": (), "project": "blue"}, "project"),
+        ({"project": "/orgs/default/projects/p"}, "project"),
         ({"parents": ("nodes-a",)}, "parents"),
         ({"parents": (A, "/orgs/default/projects/p/infra/segments/nodes")}, "parents"),
         ({"backing": "vlan"}, "transport_zone"),
@@ -188,3 +189,5 @@ def test_the_tree_follows_from_the_parents():
     assert settings(parents=("/infra/tier-1s/t1/segments/nodes",)).checked().root == "/infra"
     project = "/orgs/default/projects/p/infra"
     assert settings(parents=(f"{project}/segments/nodes",)).checked().root == project
+    assert settings(parents=()).checked().root == "/infra"
+    assert settings(parents=(), project="/orgs/default/projects/p").checked().root == project

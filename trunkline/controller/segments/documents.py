@@ -35,7 +35,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
     cluster: str
     root: str = "/infra"
-    parents: tuple[str, ...]
+    parents: tuple[str, ...] = ()
     vlan_backed: bool = False
     transport_zone: str = ""
     tier1: str = ""

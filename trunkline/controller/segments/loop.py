@@ -1,6 +1,6 @@
 """The loop: see what the manager has, plan, carry out, ask what became of it, tell.
 
-Level-triggered: each round starts from what is there.  It runs when pools change, soon again while something is not realised,
+Level-triggered: each round starts from what is there.  It runs when pools or nodes change, soon again while something is not realised,
 with growing pauses while the manager refuses or is away, and now and then in any case, because the manager tells us nothing.
 """
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
 import structlog
 
 from trunkline.adapters.nsx import Basic, Bearer, Nsx, Realized, Session, errors, in_file, tls_context
 from trunkline.controller.publishing import Publisher
-from trunkline.controller.segments import carry, observe, plan, routable, verdicts
+from trunkline.controller.segments import carry, locate, observe, plan, routable, verdicts
 from trunkline.controller.segments.board import Board
 from trunkline.controller.segments.documents import Shape
 from trunkline.controller.segments.routable import Wanted
@@ -69,7 +70,7 @@ class Segments:
     """Keeps the cluster's child segments what its pools say.
 
     `world` must hold everything that is there before `run`: a pool that is not in it has no child segment.  `changed` is set
-    by whoever sees a pool change; `in_use` answers the networks that addresses are leased on.
+    by whoever sees a pool or a node change; `in_use` answers the networks that addresses are leased on.
     """
 
     def __init__(
@@ -94,12 +95,12 @@ class Segments:
                 self._changed.clear()
                 pools = self._world.all_pools()
                 try:
-                    standing = await self._round(nsx, pools)
+                    standing, shape = await self._round(nsx, pools)
                 except problems.TrunklineError as error:
                     await self._failed(error, _LOCK_OUT_PAUSE if isinstance(error, errors.Forbidden) else pause)
                     pause = min(pause * 2, self._longest)
                     continue
-                told = {pool.source.uid: (pool, self._verdict(pool, standing)) for pool in pools}
+                told = {pool.source.uid: (pool, self._verdict(pool, standing, shape)) for pool in pools}
                 self._tell(told)
                 settled = not standing.failures and verdicts.all_settled(verdict for _, verdict in told.values())
                 woken = await self._wait(self._settings.reobserve_seconds if settled else pause)
@@ -119,28 +120,45 @@ class Segments:
         self._tell({pool.source.uid: (pool, verdicts.unknown(error)) for pool in self._world.all_pools()})
         await asyncio.sleep(pause)
 
-    async def _round(self, nsx: Nsx, pools: Iterable[AnyPool]) -> Standing:
+    async def _round(self, nsx: Nsx, pools: Iterable[AnyPool]) -> tuple[Standing, Shape]:
+        shape, missing = await self._parents(nsx)
         wanted = routable.gathered((each for pool in pools for each in routable.of_pool(pool)), self._in_use())
-        planned = plan.plan(wanted, await observe.observe(nsx, self._shape), self._shape)
-        failures = await carry.carry_out(nsx, self._shape, planned.calls)
-        realized = await self._realized(nsx, wanted, planned, failures)
-        return Standing(plan=planned, failures=failures, realized=realized)
+        planned = plan.plan(wanted, await observe.observe(nsx, shape), shape)
+        failures = await carry.carry_out(nsx, shape, planned.calls)
+        realized = await self._realized(nsx, shape, wanted, planned, failures)
+        return Standing(plan=planned, failures=failures, realized=realized, missing=missing), shape
+
+    async def _parents(self, nsx: Nsx) -> tuple[Shape, Mapping[str, str]]:
+        """The shape of this round's documents, and the nodes whose segments are not known.
+
+        As long as there is such a node, every parent that is bound stays bound: it may be this one's.
+        """
+        if self._shape.parents:
+            return self._shape, {}
+        found = await locate.locate(nsx, self._shape, self._world.nodes)
+        parents = set(found.parents) | (await observe.bound(nsx, self._shape) if found.missing else set())
+        return msgspec.structs.replace(self._shape, parents=tuple(sorted(parents))), found.missing
 
     async def _realized(
-        self, nsx: Nsx, wanted: Mapping[int, Wanted], planned: plan.Plan, failures: Mapping[str, object]
+        self,
+        nsx: Nsx,
+        shape: Shape,
+        wanted: Mapping[int, Wanted],
+        planned: plan.Plan,
+        failures: Mapping[str, object],
     ) -> dict[str, tuple[Realized, str]]:
         """What became of each binding that stands."""
         barred = {(each.vlan, each.parent) for each in planned.conflicts}
-        pairs = [(vlan, parent) for vlan in wanted for parent in self._shape.parents if (vlan, parent) not in barred]
-        paths = [self._shape.binding(vlan, parent) for vlan, parent in pairs if self._shape.child(vlan) not in failures]
+        pairs = [(vlan, parent) for vlan in wanted for parent in shape.parents if (vlan, parent) not in barred]
+        paths = [shape.binding(vlan, parent) for vlan, parent in pairs if shape.child(vlan) not in failures]
         paths = [path for path in paths if path not in failures]
-        states = await asyncio.gather(*(nsx.realized(path, root=self._shape.root) for path in paths))
+        states = await asyncio.gather(*(nsx.realized(path, root=shape.root) for path in paths))
         return dict(zip(paths, states, strict=True))
 
-    def _verdict(self, pool: AnyPool, standing: Standing) -> Condition:
+    def _verdict(self, pool: AnyPool, standing: Standing, shape: Shape) -> Condition:
         if isinstance(pool, ExternalIPPool) and not pool.has_subnet:
             return verdicts.untagged()
-        return verdicts.condition(tuple(routable.of_pool(pool)), standing, self._shape)
+        return verdicts.condition(tuple(routable.of_pool(pool)), standing, shape)
 
     async def _wait(self, seconds: float) -> bool:
         """Wait so long, or until a pool changes; whether one did."""

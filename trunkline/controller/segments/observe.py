@@ -19,13 +19,27 @@ async def observe(nsx: Nsx, shape: Shape) -> Observed:
     Raises:
         RemoteError: the manager did not answer, or refused.
     """
-    ours = f"tags.scope:{escaped(documents.CLUSTER)} AND tags.tag:{escaped(shape.cluster)}"
-    queries = [f"resource_type:{kind} AND {ours}" for kind in (documents.SEGMENT, documents.BINDING)]
+    queries = [_ours(shape, kind) for kind in (documents.SEGMENT, documents.BINDING)]
     queries += [f"resource_type:{documents.BINDING} AND segment_path:{escaped(parent)}" for parent in shape.parents]
     project = shape.root.removesuffix("/infra")
     answers = await asyncio.gather(*(nsx.search(query, root=project) for query in queries))
     found: dict[str, Document] = {str(each["path"]): each for answer in answers for each in answer if _there(each)}
     return Observed(tuple(found.values()))
+
+
+async def bound(nsx: Nsx, shape: Shape) -> set[str]:
+    """The parents that bindings of ours point at.
+
+    Raises:
+        RemoteError: the manager did not answer, or refused.
+    """
+    answer = await nsx.search(_ours(shape, documents.BINDING), root=shape.root.removesuffix("/infra"))
+    return {str(each["segment_path"]) for each in answer if _there(each) and shape.owns(each)}
+
+
+def _ours(shape: Shape, kind: str) -> str:
+    tags = f"tags.scope:{escaped(documents.CLUSTER)} AND tags.tag:{escaped(shape.cluster)}"
+    return f"resource_type:{kind} AND {tags}"
 
 
 def _there(document: Document) -> bool:

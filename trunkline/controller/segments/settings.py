@@ -14,6 +14,7 @@ INVALID = problems.register("TRK-0730", "The settings for the policy API contrad
 
 _CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _SEGMENT = re.compile(r"(?P<root>(?:/orgs/[^/]+/projects/[^/]+)?/infra)(?:/tier-1s/[^/]+)?/segments/[^/]+")
+_PROJECT = re.compile(r"(?:/orgs/[^/]+/projects/[^/]+)?")
 _WANTED = {
     "basic": ("user", "password_file"),
     "session": ("user", "password_file"),
@@ -43,8 +44,14 @@ class PolicyApi(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cluster: str
     """Name of this cluster: begins the ids of what it makes and stands in their tags.  Two clusters must not share one."""
 
-    parents: tuple[str, ...]
-    """Policy paths of the segments that the node VMs are attached to; every child segment is bound to each of them."""
+    parents: tuple[str, ...] = ()
+    """Policy paths of the segments that the node VMs are attached to; every child segment is bound to each of them.
+
+    Empty: they are found by the nodes' addresses (`locate`), and follow as nodes come and go.
+    """
+
+    project: str = ""
+    """The project whose segments they are ("/orgs/default/projects/blue"), where `parents` does not tell; empty: none."""
 
     backing: Literal["overlay", "vlan"] = "overlay"
     """Child segments are overlay segments, or VLAN segments with the pool's VLAN on the uplinks, too."""
@@ -61,6 +68,8 @@ class PolicyApi(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     @property
     def root(self) -> str:
         """The tree that the segments are in: "/infra", or a project's."""
+        if not self.parents:
+            return f"{self.project}/infra"
         found = _SEGMENT.fullmatch(self.parents[0])
         assert found is not None, "checked() has said so"
         return found["root"]
@@ -90,10 +99,14 @@ def _findings(settings: PolicyApi) -> Iterator[problems.Problem]:
         if not getattr(settings, field):
             yield wrong(field, "nothing", f"auth {settings.auth!r} needs it")
     roots = {found["root"] if (found := _SEGMENT.fullmatch(path)) else "" for path in settings.parents}
-    if len(roots) != 1 or "" in roots:
+    if len(roots) > 1 or "" in roots:
         yield wrong(
             "parents", repr(settings.parents), 'paths of segments of one tree ("/infra/segments/nodes") are wanted'
         )
+    if not _PROJECT.fullmatch(settings.project):
+        yield wrong("project", repr(settings.project), 'a path of a project ("/orgs/default/projects/blue") is wanted')
+    elif settings.project and roots - {"", f"{settings.project}/infra"}:
+        yield wrong("project", repr(settings.project), "parents are in another tree")
     if settings.backing == "vlan" and not settings.transport_zone:
         yield wrong("transport_zone", "nothing", "VLAN segments need one")
     if settings.backing == "vlan" and settings.tier1:

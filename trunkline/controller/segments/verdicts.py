@@ -21,8 +21,17 @@ from trunkline.kit import problems
 TYPE = "Attached"
 TAG_TAKEN = problems.register("TRK-0733", "A VLAN tag of a parent segment is bound by somebody else.")
 ONE_GATEWAY = problems.register("TRK-0734", "Two subnets of one VLAN want a gateway on one child segment.")
+NODE_NOT_FOUND = problems.register("TRK-0735", "The segment of a node VM cannot be found.")
 
-_WORST_FIRST = ("TagConflict", "ForeignSegment", "Refused", "GatewayConflict", "RealizationFailed", "Pending")
+_WORST_FIRST = (
+    "TagConflict",
+    "ForeignSegment",
+    "Refused",
+    "GatewayConflict",
+    "NodeNotFound",
+    "RealizationFailed",
+    "Pending",
+)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +40,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan = Plan()
     failures: Mapping[str, problems.TrunklineError] = {}
     realized: Mapping[str, tuple[Realized, str]] = {}
+    missing: Mapping[str, str] = {}
+    """Nodes whose segment was not found, and why."""
 
 
 class _Finding(msgspec.Struct, frozen=True):
@@ -47,6 +58,9 @@ def condition(subnets: Sequence[Routable], standing: Standing, shape: Shape) -> 
         return untagged()
     findings = [finding for vlan in vlans for finding in _findings(vlan, standing, shape)]
     findings += _unrouted(subnets, standing.plan, shape)
+    findings += (_Finding("NodeNotFound", str(_missing(node, why))) for node, why in standing.missing.items())
+    if not shape.parents and not standing.missing:
+        findings.append(_Finding("Pending", "the cluster has no node yet"))
     for reason in _WORST_FIRST:
         if texts := list(dict.fromkeys(each.text for each in findings if each.reason == reason)):
             return Condition(TYPE, "False", reason, "; ".join(texts))
@@ -102,6 +116,16 @@ def _taken(conflict: Conflict) -> problems.Problem:
         found=f"tag {conflict.tag} bound by {conflict.binding}{holder}",
         allowed="a tag of a parent leads to one child, and a child has one tag of a parent",
         hint="delete that binding, or give the pool another VLAN",
+    )
+
+
+def _missing(node: str, why: str) -> problems.Problem:
+    return problems.Problem(
+        code=NODE_NOT_FOUND,
+        object=f"Node {node}",
+        found=why,
+        allowed="without its segment nothing can be bound for its pods",
+        hint="write its address into address_bindings of its segment port, or name the segments in policy_api.parents",
     )
 
 

@@ -7,12 +7,14 @@ plugged.  Each verb returns when the network has followed.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from trunkline.adapters import nsx
 from trunkline.kit import problems
+from trunkline.lab import wiring
 from trunkline.lab.fabric import vifs
 from trunkline.lab.state import Lab
-from trunkline.lab.topology import Topology
+from trunkline.lab.topology import VIF, Topology
 
 NOT_REALISED = problems.register("TRK-0641", "The fabric did not realise what the lab asked of the policy API.")
 
@@ -33,11 +35,20 @@ async def attach(lab: Lab, drawn: Topology, api: nsx.Nsx, machine: str, *, segme
     """
     path = port_path(lab, drawn, machine, segment)
     card = vifs.identity(lab, machine)
-    wanted = {"display_name": machine, "attachment": {"id": card}}
+    wanted = {"display_name": machine, "attachment": {"id": card}, **_addresses(lab, drawn, machine)}
     await api.revise(path, lambda present: wanted if present is None else None)
     await vifs.plug(lab, machine, vifs.where(lab, drawn, machine))
     await realised(api, path)
     return path
+
+
+def _addresses(lab: Lab, drawn: Topology, machine: str) -> dict[str, Any]:
+    """A cluster finds the segments of its nodes by their addresses; managers of machines tell those of cards they look after."""
+    address = drawn.vifs()[machine].address
+    if machine not in drawn.nodes or address is None:
+        return {}
+    mac = wiring.mac(lab, machine, VIF)
+    return {"address_bindings": [{"ip_address": str(address.ip), "mac_address": mac}]}
 
 
 async def detach(lab: Lab, drawn: Topology, api: nsx.Nsx, machine: str, *, segment: str = "") -> None:
