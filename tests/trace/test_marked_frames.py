@@ -72,6 +72,14 @@ def test_marked_packet_is_known_with_a_tag_and_in_a_tunnel() -> None:
     assert Ether(frame.tagged(built, 1002))[Dot1Q].vlan == 1002
 
 
+@pytest.mark.parametrize("name", sorted(PACKETS))
+def test_a_mirrors_copy_of_the_packet_is_not_the_packet(name: str) -> None:
+    built, mark = frame.build(PACKETS[name], TAIL, 4711)
+    copy = Ether(src=B, dst=A) / IP(src="10.9.0.1", dst="10.9.0.9", id=0, proto=47) / (b"\0\0\x65\x58" + built)
+
+    assert frame.recognise(bytes(copy), mark) is None
+
+
 def test_answer_with_the_same_payload_is_another_packet() -> None:
     built, mark = frame.build(PACKETS["echo"], TAIL, 4711)
     answer = Ether(built)

@@ -20,6 +20,7 @@ from trunkline.trace.packet import Arp, Echo, Ip, Packet, Tcp, Udp
 MARK_BYTES = 8
 """How long a mark is; chosen: two packets of one hypervisor never share 64 random bits."""
 
+_GRE = 47
 _VLAN = 0x8100
 _ETHERNET_IN_GENEVE, _GENEVE_PORT = 0x6558, 6081
 _ECHO_REQUEST = {4: 8, 6: 128}
@@ -154,12 +155,16 @@ def _recognised(frame: bytes, mark: Mark, tunnel: Tunnel | None) -> Seen | None:
     ttl = 0
     if ethertype == packets.ETHERTYPE_IPV4:
         ttl = body[8]
+        if mark.identification is None and body[9] == _GRE:
+            return None  # a mirror's copy on its way to a collector, not the packet
         if mark.identification not in (None, struct.unpack_from("!H", body, 4)[0]):
             return None
         if mark.icmp_type not in (None, body[(body[0] & 0xF) * 4]):
             return None
     elif ethertype == packets.ETHERTYPE_IPV6:
         ttl = body[7]
+        if body[6] == _GRE:
+            return None
         if mark.icmp_type not in (None, body[40]):
             return None
     return Seen(source=frame[6:12].hex(":"), destination=frame[:6].hex(":"), vlan=vlan, ttl=ttl, tunnel=tunnel)
