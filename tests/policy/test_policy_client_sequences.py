@@ -268,3 +268,72 @@ async def test_effective_profiles_are_the_ports_then_the_segments_then_the_defau
     assert (segment["QoSProfile"], port["QoSProfile"]) == ("/infra/qos-profiles/segments", "/infra/qos-profiles/own")
     assert segment["SpoofGuardProfile"] == port["SpoofGuardProfile"] == "/infra/spoofguard-profiles/segments"
     assert port["MacDiscoveryProfile"].endswith("/default-mac-discovery-profile")
+
+
+async def test_nsxlib_patches_waits_and_deletes(admin, network):
+    """Its own requests, in its order; the library itself runs in `test_policy_official_clients`."""
+    merging = admin.with_headers(nsx_enable_partial_patch="true")
+    await admin.patch("/infra/tier-1s/r", failover_mode="NON_PREEMPTIVE", id="r", resource_type="Tier1")
+    gateway = await admin.get("/infra/tier-1s/r")
+    await merging.patch("/infra/tier-1s/r", **{**gateway, "route_advertisement_types": ["TIER1_CONNECTED"]})
+    path = "/infra/segments/5a1c"
+    await admin.patch(
+        path,
+        id="5a1c",
+        resource_type="Segment",
+        display_name="web",
+        connectivity_path="/infra/tier-1s/r",
+        subnets=[{"gateway_address": "10.0.0.1/24", "dhcp_config": None}],
+        tags=[{"scope": "os-neutron-net-id", "tag": "x"}],
+    )
+    await merging.patch(path, id="5a1c", resource_type="Segment", description="changed", connectivity_path="")
+    changed = await admin.get(path)
+    assert ("connectivity_path" in changed, changed["description"], len(changed["tags"])) == (False, "changed", 1)
+    entities = "/infra/realized-state/realized-entities"
+    network.follows[path] = Realisation(state="REALIZED", revision=1, published_ms=5)
+    (entity,) = (await admin.get(entities, intent_path=path))["results"]
+    assert (entity["entity_type"], entity["state"]) == ("RealizedLogicalSwitch", "REALIZED")
+    port = f"{path}/ports/p"
+    attachment = {"id": "vif", "type": "PARENT"}
+    await admin.patch(port, id="p", resource_type="SegmentPort", display_name="p", attachment=attachment)
+    assert (await admin.refused("DELETE", path))[:2] == (400, 503040)
+    await admin.delete(port)
+    await admin.delete(path)
+    route = {"network": "10.9.0.0/24", "next_hops": [{"ip_address": "10.0.0.9"}], "id": "x"}
+    await admin.patch("/infra/tier-1s/r/static-routes/x", resource_type="StaticRoutes", **route)
+    refresh = f"{entities.removesuffix('entities')}entity?action=refresh&intent_path=/infra/tier-1s/r"
+    assert (await admin.call("POST", refresh)).status_code == 200
+    gone = {"resource_type": "ChildTier1", "marked_for_delete": True, "Tier1": {"id": "r", "resource_type": "Tier1"}}
+    await merging.patch("/infra", resource_type="Infra", children=[gone])
+    await admin.refused("GET", "/infra/tier-1s/r")
+
+
+async def test_the_operators_steps_before_routable_pods_and_the_routes_that_follow(admin, network):
+    """TKG: a linked gateway that advertises, the nodes' segment, one route for each node with the node as next hop."""
+    await admin.patch("/infra/tier-0s/t0")
+    told = ["TIER1_STATIC_ROUTES", "TIER1_NAT", "TIER1_CONNECTED"]
+    await admin.patch("/infra/tier-1s/tkg", tier0_path="/infra/tier-0s/t0", route_advertisement_types=told)
+    await admin.patch(
+        "/infra/tier-1s/tkg/locale-services/default", edge_cluster_path=f"{POINT}/edge-clusters/edge-cluster"
+    )
+    subnets = [{"gateway_address": "195.115.4.1/24"}]
+    await admin.patch("/infra/segments/nodes", connectivity_path="/infra/tier-1s/tkg", subnets=subnets)
+    for number in (1, 2):
+        tags = {"vsphere.k8s.io/cluster-name": "c", "vsphere.k8s.io/node-name": f"node-{number}"}
+        body = {
+            "display_name": f"c_node-{number}_100.96.{number}.0/24",
+            "network": f"100.96.{number}.0/24",
+            "next_hops": [{"ip_address": f"195.115.4.{number + 10}"}],
+            "tags": [{"scope": scope, "tag": tag} for scope, tag in tags.items()],
+        }
+        path = f"/infra/tier-1s/tkg/static-routes/uid-{number}_100.96.{number}.0_24"
+        for _ in range(2):  # reconciling repeats itself
+            await admin.patch(path, **body)
+        assert (await admin.get(path))["_revision"] == 0
+    query = r"resource_type:StaticRoutes AND tags.scope:vsphere.k8s.io\/cluster-name AND tags.tag:c"
+    found = await admin.get("/search/query", query=query)
+    assert found["result_count"] == 2
+    for route in found["results"]:
+        node = next(tag["tag"] for tag in route["tags"] if tag["scope"] == "vsphere.k8s.io/node-name")
+        assert route["next_hops"][0]["ip_address"] == f"195.115.4.{int(node[-1]) + 10}"
+        await admin.with_headers(X_Allow_Overwrite="true").delete(route["path"])

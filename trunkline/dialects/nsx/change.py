@@ -146,11 +146,12 @@ class _Stage:
         before = self._overlay.tree.entry(target.path)
         if before is not None:
             self._owned(before)
-            if target.resource.once:
-                compose.draft(target, step.body, before, merge=step.merge)  # what is wrong is refused all the same
-                return
-        checked, required = step.revision != "ignored", step.revision == "required"
+        once = before is not None and target.resource.once
+        checked, required = step.revision != "ignored" and not once, step.revision == "required"
         compose.check_revision(target.path, step.body, before, checked=checked, required=required)
+        if once:
+            compose.draft(target, step.body, before, merge=step.merge)  # what is wrong is refused all the same
+            return
         own = self._write_inline(target, step)
         self._overlay.draft(compose.draft(target, own, before, merge=step.merge))
         self._bear(target)

@@ -42,11 +42,11 @@ def query(parameters: Mapping[str, str], where: str) -> Query:
     Raises:
         Refused: the page size is no number within 0 to 1000 (0 means the default), or a switch is neither true nor false.
     """
-    size = parameters.get("page_size") or str(PAGE)
+    size = parameters.get("page_size", str(PAGE))
     if not is_number(size) or not 0 <= int(size) <= PAGE:
         raise errors.wrong(where, "page_size", size, f"0 to {PAGE}")
     for name in ("sort_ascending", "include_mark_for_delete_objects"):
-        if (switch := parameters.get(name, "")).lower() not in ("", "true", "false"):
+        if (switch := parameters.get(name, "true")).lower() not in ("true", "false"):
             raise errors.wrong(where, name, switch, "true or false is wanted")
     return Query(
         cursor=parameters.get("cursor", ""),
