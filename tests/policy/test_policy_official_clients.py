@@ -46,6 +46,7 @@ async def test_the_official_sdk_walks_through_every_path_family(served):
         "tier-1": "/infra/tier-1s/t1/segments/child/segment-connection-binding-maps/m1",
         "route": 1,
         "project": f"/orgs/default/projects/blue{path}",
+        "watched": ["/infra/segments/watched/segment-monitoring-profile-binding-maps/default", 12.5, 300],
         "search": [1, "1"],
     }
 

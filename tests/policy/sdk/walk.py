@@ -10,7 +10,7 @@ import requests
 from vcf.nsx import model_client as model
 from vcf.nsx.policy.api import v1_client
 from vcf.nsx.policy.api.v1 import infra_client, orgs_client, search_client
-from vcf.nsx.policy.api.v1.infra import realized_state_client, segments_client, tier_1s_client
+from vcf.nsx.policy.api.v1.infra import domains_client, realized_state_client, segments_client, tier_1s_client
 from vcf.nsx.policy.api.v1.infra.tier_1s import segments_client as fixed_client
 from vcf.nsx.policy.api.v1.orgs.projects import infra_client as project_client
 from vcf.nsx.policy.api.v1.orgs.projects.infra import segments_client as project_segments_client
@@ -99,6 +99,34 @@ answer = getattr(project_maps, create)(
     "default", "blue", "child", "m1", binding(30, "/orgs/default/projects/blue/infra/segments/parent")
 )
 seen["project"] = answer.path
+
+# Mirroring and IPFIX.
+group = model.Group(display_name="taps")
+domains_client.Groups(config).policy_patch_group_for_domain("default", "taps", group)
+infra_client.PortMirroringProfiles(config).policy_lm_create_or_replace_port_mirroring_profile(
+    "tap", model.PortMirroringProfile(destination_group="/infra/domains/default/groups/taps", snap_length=128)
+)
+collector = model.IPFIXL2Collector(collector_ip_address="192.0.2.9", collector_port=4739)
+infra_client.IpfixL2CollectorProfiles(config).policy_lm_patch_ipfix_l2_collector_profile(
+    "c", model.IPFIXL2CollectorProfile(ipfix_l2_collectors=[collector])
+)
+flows = model.IPFIXL2Profile(
+    ipfix_collector_profile_path="/infra/ipfix-l2-collector-profiles/c",
+    observation_domain_id=7,
+    packet_sample_probability=12.5,
+)
+infra_client.IpfixL2Profiles(config).policy_lm_patch_ipfix_l2_profile("f", flows)
+segments.policy_lm_patch_infra_segment("watched", model.Segment())
+bound = segments_client.SegmentMonitoringProfileBindingMaps(config).policy_lm_update_infra_segment_monitoring_binding(
+    "watched",
+    "default",
+    model.SegmentMonitoringProfileBindingMap(
+        port_mirroring_profile_path="/infra/port-mirroring-profiles/tap",
+        ipfix_l2_profile_path="/infra/ipfix-l2-profiles/f",
+    ),
+)
+told = infra_client.IpfixL2Profiles(config).policy_lm_read_ipfix_l2_profile("f")
+seen["watched"] = [bound.path, float(told.packet_sample_probability), told.active_timeout]
 
 # Hierarchy and search.
 child = model.ChildSegment(segment=model.Segment(id="deep"), resource_type="ChildSegment")
