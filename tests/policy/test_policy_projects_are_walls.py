@@ -168,3 +168,12 @@ async def test_platform_calls_that_tell_about_everything_are_the_administrators(
     ):
         assert (await red.refused("GET", path))[0] == 403
     assert (await red.get("/api/v1/aaa/user-info"))["roles"] == [{"role": "project_admin", "path": RED}]
+
+
+async def test_a_project_uses_the_tier_0s_that_it_was_given(red, admin):
+    for name in ("own", "others"):
+        await admin.patch(f"/infra/tier-0s/{name}")
+    await admin.patch(RED, tier_0s=["/infra/tier-0s/own"])
+    await red.patch(f"{RED}/infra/tier-1s/t1", tier0_path="/infra/tier-0s/own")
+    body = {"tier0_path": "/infra/tier-0s/others"}
+    assert (await red.refused("PATCH", f"{RED}/infra/tier-1s/t1", body))[:2] == (400, 255)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.dialects.nsx import shapes
 from trunkline.dialects.nsx.resource import Resource
-from trunkline.dialects.nsx.rules import routes
+from trunkline.dialects.nsx.rules import gateways, routes
 from trunkline.dialects.nsx.shapes import Boolean, Choice, Field, Integer, ListOf, Object, PolicyPath, Text
 
 _FAILOVER = Choice(("PREEMPTIVE", "NON_PREEMPTIVE"))
@@ -63,6 +63,7 @@ GATEWAYS = (
         type="Tier1",
         collection="tier-1s",
         under=("Infra",),
+        rules=gateways.TIER1,
         operations=("state",),
         fields=(
             Field("tier0_path", PolicyPath(("Tier0",))),
