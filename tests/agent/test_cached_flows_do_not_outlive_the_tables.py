@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -24,6 +25,16 @@ def cached(host: Node) -> int:
     shown = run("ovs-appctl", "-t", "ovs-vswitchd", "dpctl/dump-flows", "netdev@ovs-netdev", env=environment)
     counts = re.findall(r"eth_type\(0x0800\).* packets:(\d+)", shown)
     return max(map(int, counts), default=0)
+
+
+def listeners(bridge: str) -> int:
+    """Programs that are told when flows of a bridge change."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            found += b"monitor" in words and bridge.encode() in words
+    return found
 
 
 def test_the_cache_is_emptied_after_a_change_of_flows(site: Site) -> None:
@@ -52,4 +63,6 @@ def test_the_cache_is_emptied_after_a_change_of_flows(site: Site) -> None:
     run("ovs-ofctl", "add-flow", bridge, "table=99,priority=1,actions=drop")
 
     until(lambda: 0 < cached(host) < before, 10)
-    host.daemons.stop("agent", signal.SIGTERM)
+    assert listeners(bridge) == 1
+    host.daemons.stop("agent", signal.SIGKILL)
+    until(lambda: listeners(bridge) == 0)

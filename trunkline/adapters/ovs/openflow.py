@@ -46,7 +46,16 @@ async def changes(ovs: str, bridge: str) -> AsyncIterator[None]:
         RemoteError: Open vSwitch does not tell.
     """
     directory = Path(ovs.removeprefix("unix:")).parent
-    command = ("ovs-ofctl", "monitor", f"unix:{directory / bridge}.mgmt", "watch:!initial")
+    # It would listen for ever, also when we have been killed and nobody reads what it tells.
+    command = (
+        "setpriv",
+        "--pdeathsig",
+        "TERM",
+        "ovs-ofctl",
+        "monitor",
+        f"unix:{directory / bridge}.mgmt",
+        "watch:!initial",
+    )
     pipe = asyncio.subprocess.PIPE
     environment = {**os.environ, "OVS_RUNDIR": str(directory)}  # it makes a socket there by which it could be asked
     quiet = asyncio.subprocess.DEVNULL
