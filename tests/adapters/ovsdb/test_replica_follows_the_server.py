@@ -7,6 +7,9 @@ import asyncio
 import pytest
 
 from trunkline.adapters import ovsdb
+from trunkline.adapters.ovsdb import rows
+from trunkline.adapters.ovsdb.replica import Replica
+from trunkline.adapters.ovsdb.schema import NO_UUID
 
 
 class Switch(ovsdb.Row, table="Open_vSwitch"):
@@ -57,6 +60,39 @@ async def test_a_condition_limits_what_is_copied(client: ovsdb.Client) -> None:
     replica = await client.replicate(Queue, where={Queue: [("dscp", "==", 2)]})
 
     assert set(replica.table(Queue)) == {wanted}
+
+
+async def test_a_replica_that_came_in_instalments_is_like_any_other(client: ovsdb.Client, switch_server) -> None:
+    uuids = [await insert(client, dscp=dscp) for dscp in range(6)]
+
+    replica = await client.replicate(Queue, instalments=[{Queue: [("dscp", "<", number)]} for number in (0, 2, 4)])
+
+    assert replica.table(Queue) == {uuid: Queue(uuid, dscp, {}) for dscp, uuid in enumerate(uuids)}
+    late = await insert(client, dscp=7)
+    assert late in replica.table(Queue)
+    seen: list[ovsdb.Change] = []
+    replica.listen(seen.extend)
+    switch_server.kill()
+    switch_server.start()
+    await client.live()
+    assert set(replica.table(Queue)) == {*uuids, late}
+    assert seen == []
+
+
+async def test_a_replica_that_is_not_whole_yet_starts_anew_on_the_next_connection(client: ovsdb.Client) -> None:
+    replica = Replica(lambda known: [rows.TypedReader(Queue, known)], {}, [{"Queue": [("dscp", "<", 1)]}])
+
+    first = replica.monitor_request(client.schema)
+    assert first.tables["Queue"][0]["where"] == [["dscp", "<", 1]]
+    assert first.widened == ({"Queue": [{"where": [True]}]},)
+    replica.take_answer([False, "5" * 36, {}])  # and the connection breaks
+
+    second = replica.monitor_request(client.schema)
+    assert (second.since, second.widened) == (NO_UUID, ())
+    assert second.tables["Queue"][0]["where"] == [True]
+    replica.take_answer([False, "6" * 36, {}])
+    replica.loaded()
+    assert replica.monitor_request(client.schema).since == "6" * 36
 
 
 async def test_a_generic_replica_holds_some_or_all_columns(client: ovsdb.Client) -> None:

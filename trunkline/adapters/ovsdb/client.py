@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -134,17 +134,26 @@ class Client:
                 raise
             return [operations.result(self.schema, op, wire) for op, wire in zip(ops, answer, strict=True)]
 
-    async def replicate(self, *row_types: type[rows.Row], where: Mapping[type[rows.Row], Any] | None = None) -> Replica:
+    async def replicate(
+        self,
+        *row_types: type[rows.Row],
+        where: Mapping[type[rows.Row], Any] | None = None,
+        instalments: Sequence[Mapping[type[rows.Row], Any]] = (),
+    ) -> Replica:
         """Keep a copy of the declared columns of some tables; answers when the first snapshot is in.
 
         `where` limits a table to the rows that satisfy any of its conditions, for example
-        `{Interface: [("name", "==", "eth0")]}`.
+        `{Interface: [("name", "==", "eth0")]}`.  `instalments` are conditions, each wider than the one before and all about
+        the same tables, under which a large copy is loaded bit by bit before `where` holds.
 
         Raises:
             SchemaMismatch: a declaration does not fit the schema.
         """
-        conditions = {row.__ovsdb_table__: any_of for row, any_of in (where or {}).items()}
-        return await self._replicate(lambda known: [rows.TypedReader(row, known) for row in row_types], conditions)
+
+        def bind(known: schemas.DatabaseSchema) -> list[rows.Reader]:
+            return [rows.TypedReader(row, known) for row in row_types]
+
+        return await self._replicate(Replica(bind, _by_name(where or {}), [_by_name(each) for each in instalments]))
 
     async def replicate_tables(self, tables: Mapping[str, Sequence[str] | None]) -> Replica:
         """Keep a copy of whole tables (None) or of some of their columns, as `GenericRow`s.
@@ -152,9 +161,11 @@ class Client:
         Raises:
             SchemaMismatch: a table or column is not in the schema.
         """
-        return await self._replicate(
-            lambda known: [rows.GenericReader(table, columns, known) for table, columns in tables.items()], {}
-        )
+
+        def bind(known: schemas.DatabaseSchema) -> list[rows.Reader]:
+            return [rows.GenericReader(table, columns, known) for table, columns in tables.items()]
+
+        return await self._replicate(Replica(bind, {}))
 
     async def forget(self, replica: Replica) -> None:
         """Stop keeping a copy; its subscriptions end."""
@@ -165,10 +176,7 @@ class Client:
             with contextlib.suppress(link.LinkLost):
                 await self._link.call("monitor_cancel", [name])
 
-    async def _replicate(
-        self, bind: Callable[[schemas.DatabaseSchema], Sequence[rows.Reader]], where: Conditions
-    ) -> Replica:
-        replica = Replica(bind, where)
+    async def _replicate(self, replica: Replica) -> Replica:
         name, self._next_replica = f"replica-{self._next_replica}", self._next_replica + 1
         session = await self._live()
         self._replicas[name] = replica
@@ -264,6 +272,10 @@ class Client:
                 await self._task
         for replica in self._replicas.values():
             replica.close()
+
+
+def _by_name(conditions: Mapping[type[rows.Row], Any]) -> Conditions:
+    return {row.__ovsdb_table__: any_of for row, any_of in conditions.items()}
 
 
 def _raise_refusal(answer: Sequence[Any], expected: int) -> None:

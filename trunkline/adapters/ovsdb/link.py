@@ -60,10 +60,15 @@ class Link(asyncio.Protocol):
 
     async def monitor(self, database: str, name: str, replica: Replica, known: schema.DatabaseSchema) -> None:
         """Start (or resume) a replica; returns when it is up to date."""
-        request, last = replica.monitor_request(known)
+        request = replica.monitor_request(known)
         if name not in self._replicas:
             self._own_replicas[name] = replica
-        await self.call("monitor_cond_since", [database, name, request, last], replica.take_answer)
+        # All at once: the server begins each as soon as it has sent the one before.
+        await asyncio.gather(
+            self.call("monitor_cond_since", [database, name, request.tables, request.since], replica.take_answer),
+            *(self.call("monitor_cond_change", [name, name, wider]) for wider in request.widened),
+        )
+        replica.loaded()
 
     def drop(self, reason: str) -> None:
         """End the connection."""

@@ -4,8 +4,12 @@ Reads never wait: they look at memory.  The copy changes only while a message of
 time, so between two `await`s a reader sees one consistent state.  The server sends updates before it answers a
 transaction of the same connection, so a writer that has its answer sees its own write.
 
+A large copy may be loaded in instalments: the server prepares the next while the one before is read here, and neither ever
+holds all of it as one message.
+
 Invariants: after a reconnect the copy continues from the last transaction it saw, or is replaced by a fresh snapshot and
-the differences are reported like any other change; a subscription holds at most one change per row.
+the differences are reported like any other change; a copy that is not whole yet never continues; a subscription holds at
+most one change per row.
 
 Source: ovsdb-server(7) sections 4.1.15 to 4.1.17.
 """
@@ -43,14 +47,30 @@ class Change(msgspec.Struct, frozen=True):
 Listener = Callable[[list[Change]], None]
 
 
+class Request(msgspec.Struct, frozen=True):
+    """What to ask the server for: `tables` first, from transaction `since`; then each of `widened`, in this order."""
+
+    tables: dict[str, Any]
+    since: str
+    widened: tuple[dict[str, Any], ...]
+
+
 class Replica:
     """Some tables of one database, up to date as far as the server has told."""
 
-    def __init__(self, bind: Callable[[DatabaseSchema], Sequence[rows.Reader]], where: Conditions) -> None:
+    def __init__(
+        self,
+        bind: Callable[[DatabaseSchema], Sequence[rows.Reader]],
+        where: Conditions,
+        instalments: Sequence[Conditions] = (),
+    ) -> None:
+        """`instalments` are wider and wider conditions for some tables, which stand in for those of `where` at first."""
         self.generation = 0
         """Counts the batches of changes taken in."""
         self._bind = bind
         self._where = where
+        self._instalments = instalments
+        self._whole = False
         self._readers: dict[str, rows.Reader] = {}
         self._tables: Tables = {}
         self._last_transaction: str = NO_UUID
@@ -90,14 +110,30 @@ class Replica:
                 await self._updated.wait()
         return value
 
-    def monitor_request(self, schema: DatabaseSchema) -> tuple[dict[str, Any], str]:
-        """What to ask the server for, and the transaction to continue from.
+    def monitor_request(self, schema: DatabaseSchema) -> Request:
+        """What to ask the server for; `loaded` is to be called when all of it has been answered.
 
         Raises:
             SchemaMismatch: a declared row does not fit the schema.
         """
         self._readers = {reader.table: reader for reader in self._bind(schema)}
-        return {name: [self._request(schema, reader)] for name, reader in self._readers.items()}, self._last_transaction
+        # What is there already must not seem to go and come back, so instalments are for the first time only.
+        first, *later = [*self._instalments, self._where] if self.generation == 0 else [self._where]
+        return Request(
+            tables={
+                name: [{"columns": list(reader.columns), "where": self._condition(schema, name, first)}]
+                for name, reader in self._readers.items()
+            },
+            since=self._last_transaction if self._whole else NO_UUID,
+            widened=tuple(
+                {name: [{"where": self._condition(schema, name, conditions)}] for name in self._instalments[0]}
+                for conditions in later
+            ),
+        )
+
+    def loaded(self) -> None:
+        """Everything that was asked for is there."""
+        self._whole = True
 
     def take_answer(self, answer: Any) -> None:
         """Take in the answer to `monitor_cond_since`: what was missed, or a snapshot."""
@@ -117,10 +153,9 @@ class Replica:
         for subscription in list(self._subscriptions):
             subscription.close()
 
-    def _request(self, schema: DatabaseSchema, reader: rows.Reader) -> dict[str, Any]:
-        where = self._where.get(reader.table)
-        condition = {} if where is None else {"where": operations.conditions(schema.table(reader.table), where)}
-        return {"columns": list(reader.columns), **condition}
+    def _condition(self, schema: DatabaseSchema, table: str, stage: Conditions) -> list[Any]:
+        where = stage.get(table, self._where.get(table))
+        return [True] if where is None else operations.conditions(schema.table(table), where)
 
     def _replace(self, snapshot: Mapping[str, Any]) -> list[Change]:
         previous = self._tables
