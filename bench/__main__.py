@@ -8,9 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cni_add, lab_up, policy_api
+from bench import cni_add, fabric, lab_up, policy_api
 
-BENCHMARKS: dict[str, Callable[[], str]] = {"lab-up": lab_up.run, "cni-add": cni_add.run, "policy-api": policy_api.run}
+BENCHMARKS: dict[str, Callable[[], str]] = {
+    "lab-up": lab_up.run,
+    "cni-add": cni_add.run,
+    "policy-api": policy_api.run,
+    "fabric": fabric.run,
+}
 RESULTS = Path(__file__).with_name("results.md")
 _HEAD = """# Results
 

@@ -7,12 +7,8 @@ the server has, as the share of HTTP alone.  A restart is a second start of the 
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import http.client
-import json
 import shutil
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -22,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import statistics
+from bench.policy_client import Client
 from trunkline.adapters import store
 
 SEGMENTS, CHILDREN, PARENTS_OF_EACH = 10_000, 1_000, 50
@@ -29,34 +26,12 @@ PORT = 18_443
 _OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
 
 
-class Client:
-    """One connection of the administrator's."""
-
-    def __init__(self, home: Path) -> None:
-        trusting = ssl.create_default_context(cafile=str(home / "state" / "ca.pem"))
-        self._http = http.client.HTTPSConnection("127.0.0.1", PORT, context=trusting)
-        token = base64.b64encode(b"admin:" + (home / "password").read_bytes().strip()).decode()
-        self._headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
-
-    def call(self, method: str, path: str, body: Any = None) -> float:
-        """Seconds that a successful call takes."""
-        sent = None if body is None else json.dumps(body)
-        start = time.perf_counter()
-        self._http.request(method, path, sent, self._headers)
-        response = self._http.getresponse()
-        answer = response.read()
-        took = time.perf_counter() - start
-        if response.status != 200:
-            raise RuntimeError(f"{method} {path}: {response.status} {answer[:300]!r}")
-        return took
-
-
 def run() -> str:
     """Fill, measure, restart; a section for the results."""
     home = Path(tempfile.mkdtemp(prefix="tlbench-policy-"))
     try:
         with _database(home), _manager(home) as (process, _):
-            client = Client(home)
+            client = _client(home)
             _fill(client)
             rows = _measure(client)
             memory = _resident_mib(process.pid)
@@ -69,6 +44,10 @@ def run() -> str:
         shutil.rmtree(home)
     intro = f"## Policy API\n\n{SEGMENTS:,} segments, {CHILDREN * PARENTS_OF_EACH:,} bindings. {(__doc__ or '').split(chr(10), 2)[2].strip()}\n"
     return f"{intro}\n{statistics.table(('what', 'p50', 'p99'), rows)}"
+
+
+def _client(home: Path) -> Client:
+    return Client(f"https://127.0.0.1:{PORT}", home / "state" / "ca.pem", (home / "password").read_text().strip())
 
 
 def _fill(client: Client) -> None:
@@ -153,7 +132,7 @@ def _manager(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     try:
         while time.perf_counter() - start < 60:
             with contextlib.suppress(OSError):
-                Client(home).call("GET", "/api/v1/node/version")
+                _client(home).call("GET", "/api/v1/node/version")
                 break
             time.sleep(0.02)
         yield process, time.perf_counter() - start
