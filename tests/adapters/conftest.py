@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import support
+from tests.sockets import listens
 from trunkline.adapters import store
 
 OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
@@ -41,7 +42,7 @@ class Server:
         options = (f"--remote=punix:{self.socket}", f"--unixctl={self.control}", *self._extra)
         quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={self.log}", "--no-chdir")
         self._process = subprocess.Popen([OVSDB_SERVER, str(self.file), *options, *quiet])
-        self._wait(self.socket.exists, f"{self.socket} did not appear")
+        self._wait(lambda: listens(self.socket), f"nobody listens at {self.socket}")
 
     def kill(self) -> None:
         """End it at once, frozen or not."""

@@ -27,6 +27,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.sockets import listens
 from trunkline.agent import install
 from trunkline.intent.attachment import Attachment
 from trunkline.kit.addresses import mac_of
@@ -202,11 +203,11 @@ def serve_database(daemons: Daemons, directory: Path, name: str, schema: str) ->
     database = directory / f"{name}.db"
     if not database.exists():
         run("ovsdb-tool", "create", database, schema)
-    socket = directory / f"{name}.sock"
+    remote = directory / f"{name}.sock"
     daemons.start(
-        name, "ovsdb-server", database, f"--remote=punix:{socket}", f"--unixctl={directory}/{name}.ctl", "--no-chdir"
+        name, "ovsdb-server", database, f"--remote=punix:{remote}", f"--unixctl={directory}/{name}.ctl", "--no-chdir"
     )
-    until(socket.exists)
+    until(lambda: listens(remote))
 
 
 class Node:
