@@ -63,7 +63,7 @@ def _parameters() -> Iterator[ParameterSet]:
         yield pytest.param(case, topology, marks=marks, id=f"{case.name}@{Path(topology).stem}")
 
 
-@pytest.mark.parametrize(("case", "topology"), _parameters())
+@pytest.mark.parametrize(("case", "topology"), list(_parameters()))
 async def test_case(case: Case, topology: str, lab_of: Callable[[str], tuple[Lab, Topology]]) -> None:
     lab, drawn = lab_of(topology)
 
