@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from trunkline.adapters.netlink import offload
-from trunkline.lab import layout, openvswitch, wiring
+from trunkline.adapters.netlink import offload, seclusion
+from trunkline.lab import layout, openvswitch, processes, shell, wiring
 from trunkline.lab.layout import Interface, Port
 from trunkline.lab.state import Lab
 from trunkline.lab.topology import VIF, Topology
@@ -29,6 +29,9 @@ async def start(lab: Lab, drawn: Topology, name: str) -> None:
     bridge = ("--", "set", "bridge", openvswitch.BRIDGE, f'other_config:hwaddr="{mac}"')
     await openvswitch.vsctl(lab, name, *words, *bridge)
     await asyncio.to_thread(_dress, lab, drawn, name)
+    # The kernel would answer for the machine once more by the card itself.
+    rules = seclusion.ruleset(port.name for port in ports)
+    await shell.run([*processes.enter(lab, name), "nft", "-f", "-"], text=rules)
 
 
 def _dress(lab: Lab, drawn: Topology, name: str) -> None:
