@@ -24,10 +24,7 @@ async def gather(bench: Bench, case: str) -> tuple[Path, list[str]]:
             words = (program, f"--db=unix:{bench.lab.home(host)}/{database}.sock", "show")
             parts[f"{host}: {program} show"] = await _output(bench, *words, host=host)
     for node in (*bench.drawn.nodes, *bench.drawn.hypervisors):
-        database = f"--db=unix:{bench.lab.home(node)}/db.sock"
-        parts[f"{node}: ovs-vsctl show"] = await _output(bench, "ovs-vsctl", "--timeout=5", database, "show")
-        flows = ("ovs-ofctl", "dump-ports", f"unix:{bench.lab.home(node)}/br-int.mgmt")
-        parts[f"{node}: port counters of br-int"] = await _output(bench, *flows, host=node)
+        parts |= await _switch(bench, node)
     for host, role in status.roles(bench.drawn).items():
         for program in status.PROGRAMS.get(role, ()):
             log = processes.log_file(bench.lab, host, program)
@@ -36,6 +33,18 @@ async def gather(bench: Bench, case: str) -> tuple[Path, list[str]]:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(line for title, lines in parts.items() for line in (f"== {title}", *lines, "")))
     return file, [*parts["programs"], *own[-_EVENTS:]]
+
+
+async def _switch(bench: Bench, node: str) -> dict[str, list[str]]:
+    """What a node's Open vSwitch is told, what OVN wants of it, and what it has made of both."""
+    database, bridge = f"--db=unix:{bench.lab.home(node)}/db.sock", f"unix:{bench.lab.home(node)}/br-int.mgmt"
+    asked = {
+        "ovs-vsctl show": ("ovs-vsctl", "--timeout=5", database, "show"),
+        "port counters of br-int": ("ovs-ofctl", "dump-ports", bridge),
+        "flows of br-int": ("ovs-ofctl", "--names", "--sort", "dump-flows", bridge),
+        "cached flows": ("ovs-appctl", "--timeout=5", "dpctl/dump-flows", "-m", "--names"),
+    }
+    return {f"{node}: {title}": await _output(bench, *argv, host=node) for title, argv in asked.items()}
 
 
 async def _events(bench: Bench) -> list[str]:
