@@ -6,7 +6,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -24,16 +24,25 @@ def short_home(name: str) -> Iterator[Path]:
             shutil.rmtree(home)
 
 
-def wait_for_listener(path: Path, seconds: float = 10) -> None:
+def wait_until(fact: Callable[[], bool], failure: str, seconds: float = 10) -> None:
+    """Return when something that nobody announces is so.
+
+    Raises:
+        AssertionError: It was not so in time; says `failure`.
+    """
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, failure
+        time.sleep(0.01)
+
+
+def wait_for_listener(path: Path) -> None:
     """Return when somebody listens on a Unix socket; the file is there before that.
 
     Raises:
         AssertionError: Nobody did in time.
     """
-    deadline = time.monotonic() + seconds
-    while not listens(path):
-        assert time.monotonic() < deadline, f"nobody listens on {path}"
-        time.sleep(0.01)
+    wait_until(lambda: listens(path), f"nobody listens on {path}")
 
 
 def listens(path: Path) -> bool:

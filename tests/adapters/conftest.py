@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import signal
 import socket
@@ -13,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests import support
-from tests.sockets import listens
 from trunkline.adapters import store
 
 OVSDB_SERVER = shutil.which("ovsdb-server") or "/usr/sbin/ovsdb-server"
@@ -42,7 +42,7 @@ class Server:
         options = (f"--remote=punix:{self.socket}", f"--unixctl={self.control}", *self._extra)
         quiet = ("-vconsole:off", "-vsyslog:off", f"--log-file={self.log}", "--no-chdir")
         self._process = subprocess.Popen([OVSDB_SERVER, str(self.file), *options, *quiet])
-        self._wait(lambda: listens(self.socket), f"nobody listens at {self.socket}")
+        support.wait_for_listener(self.socket)
 
     def kill(self) -> None:
         """End it at once, frozen or not."""
@@ -64,12 +64,6 @@ class Server:
         command = ["ovs-appctl", "--timeout=5", "-t", str(self.control), *argv]
         return subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
-    def _wait(self, ready: Callable[[], bool], failure: str) -> None:
-        deadline = time.monotonic() + 10
-        while not ready():
-            assert time.monotonic() < deadline, failure
-            time.sleep(0.01)  # no event tells that a daemon listens
-
 
 class Cluster:
     """Servers that replicate one database; ports are chosen by the caller."""
@@ -87,9 +81,8 @@ class Cluster:
         for server in self.servers:
             server.start()
         for server in self.servers:
-            server._wait(
-                lambda server=server: self._says(server, "Status: cluster member"), f"{server.name} did not join"
-            )
+            joined = functools.partial(self._says, server, "Status: cluster member")
+            support.wait_until(joined, f"{server.name} did not join")
 
     def leader(self) -> Server:
         """The server that leads now."""

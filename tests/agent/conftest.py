@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.sockets import listens
+from tests import support
 from trunkline.agent import install
 from trunkline.intent.attachment import Attachment
 from trunkline.kit.addresses import mac_of
@@ -207,7 +207,7 @@ def serve_database(daemons: Daemons, directory: Path, name: str, schema: str) ->
     daemons.start(
         name, "ovsdb-server", database, f"--remote=punix:{remote}", f"--unixctl={directory}/{name}.ctl", "--no-chdir"
     )
-    until(lambda: listens(remote))
+    support.wait_for_listener(remote)
 
 
 class Node:
