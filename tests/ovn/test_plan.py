@@ -85,7 +85,7 @@ def test_network_that_becomes_untagged_clears_its_tag(database: Any, intent: Any
 
     (operation,) = replan(database, msgspec.structs.replace(intent, networks={VLAN: network})).operations
 
-    assert operation.columns == {"tag_request": None}
+    assert operation.columns == {"tag": None, "tag_request": None}
 
 
 def test_port_that_changes_networks_moves_in_one_transaction_with_its_row(database: Any, intent: Any) -> None:

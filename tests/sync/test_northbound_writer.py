@@ -249,6 +249,24 @@ async def test_realised_when_northd_has_taken_it_in(writing: Any, ovn_central: A
         assert WEB[0].id in ovn_central.sbctl("--bare", "--columns=logical_port", "list", "port_binding")
 
 
+async def test_hypervisors_learn_of_a_nested_port_and_its_tag_at_once(writing: Any, ovn_central: Any) -> None:
+    ovn_central.start_northd()
+    web = model.Network(id="infra/segments/web", kind=model.NetworkKind.OVERLAY)
+    vm = model.Port(id="vif-a", network=web.id, guard=model.Guard.NONE)
+    nested = model.Port(id="vif-a/1002", network=web.id, guard=model.Guard.NONE, parent=vm.id, tag=1002)
+    told: list[dict[str, Any]] = []
+    southbound = ovsdb.Client(ovn_central.remote("sb"), "OVN_Southbound", connect_timeout=10)
+    async with writing() as northbound, southbound:
+        bindings = await southbound.replicate_tables({"Port_Binding": ["logical_port", "tag"]})
+        bindings.listen(lambda changes: told.extend(change.new.columns for change in changes))
+
+        await northbound.written(northbound.replace(model.Intent.of([web, vm, nested])))
+        await northbound.wait_realized(10, on_chassis=False)
+        await bindings.wait_for(lambda: len(told) > 1, 10)
+
+    assert {row["logical_port"]: row["tag"] for row in told[:2]} == {vm.id: None, nested.id: nested.tag}
+
+
 async def test_waiting_for_what_nobody_realises_times_out(writing: Any) -> None:
     async with writing() as northbound:
         with pytest.raises(TimeoutError):

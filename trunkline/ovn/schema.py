@@ -13,8 +13,8 @@
 
 The desired value of a ROW is the key of another desired row, the observed one its uuid.
 
-Columns that are not listed are not read, not compared and not written: `tag`, `up` and `dynamic_addresses` are
-northd's, the rest is open to other people.  Of a map only the keys in `ours` are; the others are left as they are.
+Columns that are not listed are not read, not compared and not written: `up` and `dynamic_addresses` are northd's, the rest
+is open to other people.  `tag` we set to what northd would copy there, so the two never differ about it.  Of a map only the keys in `ours` are; the others are left as they are.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ TABLES: Mapping[str, Table] = {
             "addresses": _SET,
             "port_security": _SET,
             "parent_name": _OPTIONAL,
+            "tag": _OPTIONAL,
             "tag_request": _OPTIONAL,
             "options": _map("nat-addresses", "network_name", "requested-chassis", "router-port"),
             "external_ids": _MARKS,

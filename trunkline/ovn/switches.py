@@ -33,33 +33,39 @@ def switch(network: model.Network, context: Context) -> Iterator[Draft]:
 def localnet_port(network: model.Network, context: Context) -> Iterator[Draft]:
     """The way out of a VLAN network: the bridge that each chassis maps to the physical network, tagged.
 
-    We set `tag_request`; northd copies it to `tag`, which has no room for "untagged", so VLAN 0 leaves both empty.
+    VLAN 0 is no tag.
     """
     if network.kind is model.NetworkKind.VLAN:
         columns: schema.Columns = {
             "name": names.localnet_port(network.id, network.physical_network),
             "type": LOCALNET,
             "addresses": frozenset({"unknown"}),
-            "tag_request": network.vlan or None,
+            **_tag(network.vlan),
             "options": {"network_name": network.physical_network},
         }
         yield Draft(columns, part=LOCALNET, parent=switch_key(network.id))
 
 
 def port(item: model.Port, context: Context) -> Iterator[Draft]:
-    """An endpoint: the hosts behind it, which alone may send unless it has no guard; nested ones name parent and tag.
-
-    `tag_request` is the tag itself, as for a localnet port; northd copies it.
-    """
+    """An endpoint: the hosts behind it, which alone may send unless it has no guard; nested ones name parent and tag."""
     columns: schema.Columns = {
         "name": item.id,
         "addresses": _hosts(item.hosts) | ({"unknown"} if item.guard is model.Guard.NONE else set()),
         "port_security": _GUARDS[item.guard](item.hosts),
         "parent_name": item.parent or None,
-        "tag_request": item.tag or None,
+        **_tag(item.tag),
         "options": _requested_chassis(item),
     }
     yield Draft(columns, parent=switch_key(item.network))
+
+
+def _tag(tag: int) -> dict[str, int | None]:
+    """What is asked for, and what northd makes of that; 0 leaves both empty.
+
+    northd 23.03 copies the one to the other, but tells hypervisors of a new port before it does: until it has computed
+    everything once more, a nested port would carry nothing while all concerned call it ready.
+    """
+    return {"tag": tag or None, "tag_request": tag or None}
 
 
 def _hosts(hosts: tuple[model.Host, ...]) -> frozenset[str]:
