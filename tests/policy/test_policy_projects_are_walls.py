@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.policy.test_policy_identity import register
+from trunkline.adapters import store as documents
+from trunkline.dialects.nsx.traceflow.observed import PROVIDER, Observation, Remark
+from trunkline.dialects.nsx.traceflow.outcome import Outcome
 
 RED, BLUE = "/orgs/default/projects/red", "/orgs/default/projects/blue"
 MAP = "segment-connection-binding-maps"
@@ -55,6 +59,37 @@ async def test_nothing_outside_is_read(red):
         assert (await red.refused("GET", path))[0] == 403, path
     await red.get(RED)
     assert (await red.get(f"{RED}/infra/segments"))["result_count"] == 1
+
+
+async def test_trace_shows_of_what_lies_outside_only_that_something_was_observed(red, admin, policy):
+    trace = f"{RED}/infra/traceflows/t"
+    await red.patch(trace, segment_port_path=f"{RED}/infra/segments/web/ports/vm", packet=PACKET)
+    while (await red.get(f"{trace}/status"))["operation_state"] == "IN_PROGRESS":  # noqa: ASYNC110 (clients poll)
+        await asyncio.sleep(0.01)
+    said = {"sequence_no": 0, "component_type": "LR", "component_name": "t1"}
+    found = Outcome(
+        operation="FINISHED",
+        observations=(
+            Observation({"resource_type": "TraceflowObservationForwardedLogical", **said}, f"{RED}/infra/tier-1s/t1"),
+            Observation({"resource_type": "TraceflowObservationForwardedLogical", **said}, "/infra/tier-1s/t1"),
+            Observation({"resource_type": "TraceflowObservationReceived", **said}, PROVIDER),
+        ),
+        analysis=(Remark("yours"), Remark("secret", "/infra/tier-1s/t1")),
+    )
+    document = documents.Put(f"policy/traces{trace}", "PolicyTrace", msgspec.json.encode(found))
+    await policy.manager._store.commit(document)
+
+    shown = (await red.get(f"{trace}/observations"))["results"]
+    assert [each.get("component_name") for each in shown] == ["t1", None, None]
+    assert [each.get("original_type", "")[20:] for each in shown] == ["", "ForwardedLogical", "Received"]
+    status = await red.get(f"{trace}/status")
+    assert status["analysis"] == ["yours"]
+    assert (status["counters"]["protected_count"], status["counters"]["received_count"]) == (1, 0)
+    assert (status["logical_counters"]["protected_count"], status["logical_counters"]["forwarded_count"]) == (1, 1)
+    everything = await admin.get(f"{trace}/status")
+    assert everything["analysis"] == ["yours", "secret"]
+    assert everything["counters"]["protected_count"] == everything["logical_counters"]["protected_count"] == 0
+    assert everything["logical_counters"]["forwarded_count"] == 2
 
 
 async def test_nothing_outside_is_told_through_ones_own_tree(red, admin):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from trunkline.dialects.nsx.traceflow import reasons, story
+from trunkline.dialects.nsx.traceflow.observed import Sees
 from trunkline.dialects.nsx.traceflow.scene import Component, Lport
 from trunkline.trace import walk
 from trunkline.trace.errands import Sighting
@@ -64,11 +66,24 @@ def evidence(**seen: list[Sighting]) -> story.Evidence:
     return story.Evidence(port=f"{A}/1002", hypervisor="hv-1", sent_ms=4000, seen=by_name)
 
 
-def told(name: str, network: Network, **seen: list[Sighting]) -> story.Story:
-    return story.tell(recorded(name), network, evidence(**seen))
+class Told(msgspec.Struct):
+    """A story as one caller reads it."""
+
+    complete: bool
+    observations: list[dict[str, Any]]
+    analysis: list[str]
 
 
-def kinds(found: story.Story) -> list[str]:
+def read(found: story.Story, sees: Sees = lambda path: True) -> Told:
+    observations = [each.seen_by(sees) for each in found.observations]
+    return Told(found.complete, observations, [each.text for each in found.analysis if each.seen_by(sees)])
+
+
+def told(name: str, network: Network, **seen: list[Sighting]) -> Told:
+    return read(story.tell(recorded(name), network, evidence(**seen)))
+
+
+def kinds(found: Told) -> list[str]:
     return [each["resource_type"].removeprefix("TraceflowObservation") for each in found.observations]
 
 
@@ -179,6 +194,38 @@ def test_gateway_tells_the_route_that_it_chose() -> None:
         ("0.0.0.0/0", "100.64.192.9"),
         ("0.0.0.0/0", "172.16.31.254"),
     ]
+
+
+def test_of_what_a_caller_may_not_see_only_that_something_was_observed_is_told() -> None:
+    class Owned(Network):
+        def component(self, datapath: str) -> Component:
+            path = "/red/infra/segments/child" if datapath == CHILD else "/infra/tier-0s/t0"
+            return msgspec.structs.replace(super().component(datapath), path=path)
+
+        def lport(self, port: str) -> Lport:
+            return msgspec.structs.replace(super().lport(port), path="/red/infra/segments/node/ports/p")
+
+    whole = story.tell(recorded("outside"), Owned(), evidence(hv_1=[], hv_2=[sighting("eth1", vlan=310)]))
+    red = read(whole, lambda path: path.startswith("/red/"))
+
+    assert [(each["component_type"], each.get("component_name")) for each in red.observations[:2]] == [
+        ("LS", "child")
+    ] * 2
+    assert red.observations[0]["lport_name"] == "node-a"
+    assert "dst_component_name" not in red.observations[1]
+    assert "dst_component_name" in read(whole).observations[1]
+    rest = red.observations[2:]
+    assert {each["resource_type"] for each in rest} == {"TraceflowObservationProtected"}
+    assert [each["original_type"] for each in rest] == [each["resource_type"] for each in read(whole).observations[2:]]
+    common = {"resource_type", "original_type", "sequence_no", "transport_node_type", "timestamp", "timestamp_micro"}
+    assert all(each.keys() == common | {"component_type"} for each in rest)
+
+
+def test_analysis_names_nothing_that_a_caller_may_not_see() -> None:
+    whole = story.tell(recorded("ttl"), Network(), evidence(hv_1=[]))
+
+    assert read(whole).analysis
+    assert read(whole, lambda path: path.startswith("/red/")).analysis == []
 
 
 def test_settled_means_seen_everywhere() -> None:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from trunkline.dialects.nsx import errors
 from trunkline.dialects.nsx.rules import traceflows
 from trunkline.dialects.nsx.traceflow import outcome
+from trunkline.dialects.nsx.traceflow.observed import Sees
 from trunkline.dialects.nsx.view import Entry
 from trunkline.policy.api import answers, objects
 
@@ -17,13 +18,13 @@ _BASE = "/policy/api/v1"
 async def status(request: Request) -> Response:
     """How far the latest run is."""
     entry = _traceflow(request)
-    return answers.json(outcome.status(entry, answers.manager(request).traces.outcome(entry.path)))
+    return answers.json(outcome.status(entry, answers.manager(request).traces.outcome(entry.path), _sees(request)))
 
 
 async def observations(request: Request) -> Response:
     """What was observed in the latest run; empty while it goes on."""
     entry = _traceflow(request)
-    return answers.json(outcome.observations(answers.manager(request).traces.outcome(entry.path)))
+    return answers.json(outcome.observations(answers.manager(request).traces.outcome(entry.path), _sees(request)))
 
 
 async def item(request: Request) -> Response:
@@ -41,6 +42,11 @@ async def _restart(request: Request) -> Response:
     manager.traces.start(entry.path)
     manager.record(caller, answers.deed(request), 200)
     return answers.empty()
+
+
+def _sees(request: Request) -> Sees:
+    caller = answers.caller(request)
+    return lambda path: caller.may("read", path)
 
 
 def _traceflow(request: Request) -> Entry:

@@ -33,6 +33,7 @@ class Network:
         return Component(
             type=kind,
             name=entry.name,
+            path=entry.path,
             id=body["realization_id"],
             sub_type=sub_type,
             vni=body.get("overlay_id", 0),
@@ -45,7 +46,7 @@ class Network:
         entry = segment_port(self._tree, attachment)
         if entry is None:
             return Lport(port)
-        return Lport(entry.name, entry.body["realization_id"], attachment, tag)
+        return Lport(entry.name, entry.body["realization_id"], attachment, tag, entry.path)
 
     def place(self, port: str) -> str:
         """The hypervisor that has a port, "" if none."""

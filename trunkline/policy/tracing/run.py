@@ -18,6 +18,7 @@ import msgspec
 from trunkline.dialects.nsx import scopes
 from trunkline.dialects.nsx.rules import traceflows
 from trunkline.dialects.nsx.traceflow import packets, story
+from trunkline.dialects.nsx.traceflow.observed import Remark
 from trunkline.dialects.nsx.traceflow.outcome import Outcome, Request
 from trunkline.dialects.nsx.tree import Tree
 from trunkline.dialects.nsx.view import Entry
@@ -69,9 +70,9 @@ async def run(body: Mapping[str, Any], tree: Tree, southbound: str, agendas: Age
         packet = _routed(packets.read("", body["packet"]), bool(body["packet"].get("routed")), source, tree)
         return await _traced(source, packet, tree, southbound, agendas, float(body["timeout"]))
     except Failed as error:
-        return Outcome(operation="FAILED", request=error.request, lport=lport, analysis=(str(error),))
+        return Outcome(operation="FAILED", request=error.request, lport=lport, analysis=(Remark(str(error)),))
     except problems.RemoteError as error:
-        return Outcome(operation="FAILED", request="DATA_PATH_NOT_READY", lport=lport, analysis=(str(error),))
+        return Outcome(operation="FAILED", request="DATA_PATH_NOT_READY", lport=lport, analysis=(Remark(str(error)),))
 
 
 def find(body: Mapping[str, Any], tree: Tree) -> Source:

@@ -15,6 +15,7 @@ import structlog
 from trunkline.adapters import store as documents
 from trunkline.dialects.nsx import change, paths
 from trunkline.dialects.nsx.rules import traceflows
+from trunkline.dialects.nsx.traceflow.observed import PROVIDER, Remark
 from trunkline.dialects.nsx.traceflow.outcome import Outcome
 from trunkline.dialects.nsx.tree import Tree
 from trunkline.kit import clock, problems
@@ -27,7 +28,7 @@ AT_ONCE = 16
 
 _DOCUMENT, _KIND = "policy/traces", "PolicyTrace"
 _INTERRUPTED = Outcome(
-    operation="FAILED", analysis=("the manager was restarted before the trace was over; restart it",)
+    operation="FAILED", analysis=(Remark("the manager was restarted before the trace was over; restart it"),)
 )
 _SWEEPS = 20  # in the lifetime of a transient traceflow
 
@@ -51,7 +52,7 @@ class Traces:
         if path in self._running:
             return Outcome()
         found = self._store.get(_DOCUMENT + path)
-        return msgspec.json.decode(found.body, type=Outcome) if found else _INTERRUPTED
+        return _read(found.body) if found else _INTERRUPTED
 
     def follow(self, steps: Iterable[change.Step], planned: change.Plan) -> None:
         """Start what has been written, whether or not it is another than before, and end what is gone."""
@@ -95,9 +96,8 @@ class Traces:
                 outcome = await run.run(body, self._tree, self._settings.southbound, self._agendas)
             except Exception as error:
                 _log.exception("a trace broke down", path=path)
-                outcome = Outcome(
-                    operation="FAILED", analysis=(f"the manager met a case it was not made for: {error!r}",)
-                )
+                why = f"the manager met a case it was not made for: {error!r}"
+                outcome = Outcome(operation="FAILED", analysis=(Remark(why, PROVIDER),))
         await self._keep(documents.Put(_DOCUMENT + path, _KIND, msgspec.json.encode(outcome)))
         if self._running.get(path) is asyncio.current_task():
             del self._running[path]
@@ -129,6 +129,14 @@ class Traces:
             _log.info("transient traceflow erased", path=path)
         except problems.TrunklineError as error:
             _log.warning("a transient traceflow could not be erased", path=path, error=str(error))
+
+
+def _read(stored: bytes) -> Outcome:
+    """The outcome; what an earlier version stored without saying whose it is, nobody can be shown."""
+    try:
+        return msgspec.json.decode(stored, type=Outcome)
+    except msgspec.ValidationError:
+        return Outcome(operation="FAILED", analysis=(Remark("told by an earlier version; restart it"),))
 
 
 def _now_ms() -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
+from trunkline.dialects.nsx.traceflow.observed import Observation, Remark, Sees
 from trunkline.dialects.nsx.view import Body, Entry
 
 Operation = Literal["IN_PROGRESS", "FINISHED", "FAILED"]
@@ -27,14 +28,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     operation: Operation = "IN_PROGRESS"
     request: Request = "UNKNOWN"
     lport: str = ""
-    observations: tuple[dict[str, Any], ...] = ()
-    analysis: tuple[str, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    analysis: tuple[Remark, ...] = ()
 
 
-def status(entry: Entry, outcome: Outcome) -> Body:
+def status(entry: Entry, outcome: Outcome, sees: Sees) -> Body:
     """The `Traceflow` of a traceflow; its timeout is in milliseconds where the configuration's is in seconds."""
     body = entry.body
-    kinds = [str(each["resource_type"]).removeprefix("TraceflowObservation") for each in outcome.observations]
+    observed = [each.seen_by(sees) for each in outcome.observations]
+    kinds = [_kind(each) for each in observed]
     result: Body = {
         "resource_type": "Traceflow",
         "id": body["id"],
@@ -45,14 +47,22 @@ def status(entry: Entry, outcome: Outcome) -> Body:
         "result_overflowed": False,
         "counters": _counted(kinds, ""),
         "logical_counters": _counted(kinds, "Logical"),
-        "analysis": list(outcome.analysis),
+        "analysis": [each.text for each in outcome.analysis if each.seen_by(sees)],
     }
     return result | ({"lport_id": outcome.lport} if outcome.lport else {})
 
 
-def observations(outcome: Outcome) -> Body:
+def observations(outcome: Outcome, sees: Sees) -> Body:
     """The list of observations: one page, in the order of the story."""
-    return {"results": list(outcome.observations), "result_count": len(outcome.observations)}
+    results = [each.seen_by(sees) for each in outcome.observations]
+    return {"results": results, "result_count": len(results)}
+
+
+def _kind(observed: Body) -> str:
+    """The word that is counted; what is protected counts as that, on the side on which it would have."""
+    word = str(observed["resource_type"]).removeprefix("TraceflowObservation")
+    logical = word == "Protected" and str(observed["original_type"]).endswith("Logical")
+    return f"{word}Logical" if logical else word
 
 
 def _counted(kinds: Iterable[str], ending: str) -> Body:

@@ -6,9 +6,14 @@ from typing import Protocol
 
 import msgspec
 
+from trunkline.dialects.nsx.traceflow.observed import PROVIDER
+
 
 class Component(msgspec.Struct, frozen=True, kw_only=True):
-    """A segment or gateway, as observations name it; `vni` only of a segment in tunnels, `vlan` of one that is not."""
+    """A segment or gateway, as observations name it; `vni` only of a segment in tunnels, `vlan` of one that is not.
+
+    `path` is where it lies among the policy objects, and so who may see it.
+    """
 
     type: str
     name: str
@@ -16,6 +21,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     sub_type: str = ""
     vni: int = 0
     vlan: int = 0
+    path: str = PROVIDER
 
 
 class Lport(msgspec.Struct, frozen=True):
@@ -28,6 +34,7 @@ class Lport(msgspec.Struct, frozen=True):
     id: str = ""
     interface: str = ""
     tag: int = 0
+    path: str = PROVIDER
 
 
 class Scene(Protocol):

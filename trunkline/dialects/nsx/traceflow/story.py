@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from trunkline.dialects.nsx.traceflow import reasons
+from trunkline.dialects.nsx.traceflow.observed import Observation, Remark
 from trunkline.dialects.nsx.traceflow.scene import Component, Lport, Scene
 from trunkline.dialects.nsx.view import Body
 from trunkline.trace.errands import Sighting
@@ -23,6 +24,10 @@ from trunkline.trace.walk import Hop, Output, Pass, Walk
 _PREFIX = "TraceflowObservation"
 _UNKNOWN_HOP = 999
 """`sequence_no` where the way is not known; NSX's own."""
+
+
+_About = tuple[str, Body]
+"""What is said of another object, after its path."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,9 +43,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Observations in order; `complete` unless somebody who would know did not answer."""
 
-    observations: tuple[Body, ...]
+    observations: tuple[Observation, ...]
     complete: bool
-    analysis: tuple[str, ...]
+    analysis: tuple[Remark, ...]
 
 
 def expected(walk: Walk, scene: Scene) -> set[str]:
@@ -78,8 +83,8 @@ class _Teller:
         self._scene, self._evidence = scene, evidence
         self._at, self._hop = evidence.hypervisor, 0
         self._time_ms = evidence.sent_ms
-        self.observations: list[Body] = []
-        self.analysis: list[str] = []
+        self.observations: list[Observation] = []
+        self.analysis: list[Remark] = []
         self.complete, self.missing = True, 0
         self._told: set[tuple[str, str, int]] = set()  # hypervisor, interface's port, tag
 
@@ -105,25 +110,26 @@ class _Teller:
                     self._told.add((hypervisor, each.port, each.seen.vlan))
                     self._at, self._hop = hypervisor, _UNKNOWN_HOP
                     port = f"{each.port}/{each.seen.vlan}" if each.seen.vlan else each.port
-                    self._arrived(Component(type="UNKNOWN", name=each.interface), self._scene.lport(port), each)
-                    self.analysis.append(f"{each.interface} on {hypervisor} got the packet, against the logical walk")
+                    lport = self._scene.lport(port)
+                    self._arrived(Component(type="UNKNOWN", name=each.interface, path=lport.path), lport, each)
+                    self._remark(lport, f"{each.interface} on {hypervisor} got the packet, against the logical walk")
 
     def kept_out(self, walk: Walk) -> None:
         """The port's guard let nothing in; ovn-trace knows nothing of guards."""
         first = walk.own[0]
         self._ingress(first, None)
         self._drop(first, reasons.SPOOFGUARD, self._evidence.port)
-        self.analysis.append("the port may send only from the addresses that are bound to it")
+        self.analysis.append(Remark("the port may send only from the addresses that are bound to it"))
 
     def _ingress(self, one: Pass, before: Pass | None) -> None:
         component = self._scene.component(one.datapath)
-        facts: Body = {}
         if before is None:
             lport = self._scene.lport(one.inport)
-            facts = _lport(lport) | ({"vlan": lport.tag} if lport.tag else _network(component))
+            facts = {"vlan": lport.tag} if lport.tag else _network(component)
+            self._say("ReceivedLogical", component, _lport(lport), **facts)
         else:
-            facts = _other("src", self._scene.component(before.datapath)) | _network(component)
-        self._say("ReceivedLogical", component, **facts)
+            other = _other("src", self._scene.component(before.datapath))
+            self._say("ReceivedLogical", component, other, **_network(component))
         if one.dropped:
             self._drop(one, reasons.of(one.last), one.inport if before is None else "")
         elif one.redirect:
@@ -144,34 +150,35 @@ class _Teller:
 
     def _forward(self, one: Pass, lport: Lport | None, following: Pass | None = None, hop: Hop | None = None) -> None:
         component = self._scene.component(one.datapath)
-        facts = _network(component) | (_lport(lport) if lport else {}) | (_route(hop) if hop else {})
+        facts = _network(component) | (_route(hop) if hop else {})
+        about = [_lport(lport)] if lport else []
         if following is not None:
-            facts |= _other("dst", self._scene.component(following.datapath))
-        self._say("ForwardedLogical", component, **facts)
+            about.append(_other("dst", self._scene.component(following.datapath)))
+        self._say("ForwardedLogical", component, *about, **facts)
 
     def _deliver(self, one: Pass, output: Output) -> None:
         component = self._scene.component(one.datapath)
         lport = self._scene.lport(output.port)
         if output.type == "" and not self._scene.place(output.port):
-            self.analysis.append(f"{lport.name} is plugged in on no hypervisor")
+            self._remark(lport, f"{lport.name} is plugged in on no hypervisor")
             self._drop(one, reasons.NOT_PLUGGED, output.port)
         elif self._at not in self._evidence.seen:
             self.complete = False
-            self.analysis.append(f"hypervisor {self._at or '(none)'} did not tell whether {lport.name} got the packet")
+            self._remark(lport, f"hypervisor {self._at or '(none)'} did not tell whether {lport.name} got the packet")
         elif sighting := self._arrival(lport, output.type):
             self._arrived(component if output.type == "" else _card(sighting), lport, sighting)
         else:
             self.missing += 1
-            self.analysis.append(f"the packet should have reached {lport.name} on {self._at} and was not seen there")
+            self._remark(lport, f"the packet should have reached {lport.name} on {self._at} and was not seen there")
             self._drop(one, reasons.UNKNOWN, output.port)
 
     def _arrived(self, component: Component, lport: Lport, sighting: Sighting) -> None:
         vlan = sighting.seen.vlan
-        facts = _lport(lport) | ({"vlan_id": vlan} if vlan else {})
+        facts: Body = {"vlan_id": vlan} if vlan else {}
         if component.type == "PHYSICAL":
             facts |= {"uplink_name": sighting.interface}
         self._told.add((self._at, sighting.port, vlan))
-        self._say("Delivered", component, **facts, timestamp=sighting.micros // 1000)
+        self._say("Delivered", component, _lport(lport), **facts, timestamp=sighting.micros // 1000)
 
     def _arrival(self, lport: Lport, kind: str) -> Sighting | None:
         """How the packet was seen on its way to a machine, or out of a network card if the port is no machine's."""
@@ -184,11 +191,11 @@ class _Teller:
     def _drop(self, one: Pass, reason: reasons.Reason, port: str) -> None:
         component = self._scene.component(one.datapath)
         if one.dropped:
-            self.analysis.append(f"{component.name}: {reasons.words(one.last)}")
+            self._remark(component, f"{component.name}: {reasons.words(one.last)}")
         if reason.component:
-            component = Component(type=reason.component, name=component.name, id=component.id)
-        facts = {"reason": reason.word} | (_lport(self._scene.lport(port)) if port else {})
-        self._say("DroppedLogical", component, **facts)
+            component = Component(type=reason.component, name=component.name, id=component.id, path=component.path)
+        about = [_lport(self._scene.lport(port))] if port else []
+        self._say("DroppedLogical", component, *about, reason=reason.word)
 
     def _go(self, hypervisor: str) -> None:
         """The packet goes to another hypervisor, if it is not there already."""
@@ -223,7 +230,10 @@ class _Teller:
         ends = {"local_ip_address": local, "remote_ip_address": remote, "uplink_name": sighting.interface}
         self._say(kind, _card(sighting), **ends, **facts, timestamp=sighting.micros // 1000)
 
-    def _say(self, kind: str, component: Component, **facts: Any) -> None:
+    def _remark(self, of: Component | Lport, text: str) -> None:
+        self.analysis.append(Remark(text, of.path))
+
+    def _say(self, kind: str, component: Component, *about: _About, **facts: Any) -> None:
         self._time_ms = max(self._time_ms, facts.pop("timestamp", 0))
         said: Body = {
             "resource_type": _PREFIX + kind,
@@ -240,7 +250,10 @@ class _Teller:
             said["component_sub_type"] = component.sub_type
         if component.id and kind.endswith("Logical"):
             said["component_id"] = component.id
-        self.observations.append(said | facts)
+        others: dict[str, Body] = {}
+        for path, told in about:
+            others[path] = others.get(path, {}) | told
+        self.observations.append(Observation(said | facts, component.path, others))
 
 
 def node_id(hypervisor: str) -> str:
@@ -252,8 +265,8 @@ def _card(sighting: Sighting) -> Component:
     return Component(type="PHYSICAL", name=sighting.interface)
 
 
-def _lport(lport: Lport) -> Body:
-    return {"lport_name": lport.name} | ({"lport_id": lport.id} if lport.id else {})
+def _lport(lport: Lport) -> _About:
+    return lport.path, {"lport_name": lport.name} | ({"lport_id": lport.id} if lport.id else {})
 
 
 def _network(component: Component) -> Body:
@@ -266,6 +279,6 @@ def _route(hop: Hop) -> Body:
     return {"lr_forward_type": "STANDARD", "route_prefix": hop.prefix} | ({"next_hop": hop.via} if hop.via else {})
 
 
-def _other(side: str, component: Component) -> Body:
+def _other(side: str, component: Component) -> _About:
     facts = {f"{side}_component_type": component.type, f"{side}_component_name": component.name}
-    return facts | ({f"{side}_component_id": component.id} if component.id else {})
+    return component.path, facts | ({f"{side}_component_id": component.id} if component.id else {})
