@@ -47,6 +47,8 @@ async def test_nothing_outside_is_read(red):
             f"{root}/segments/web/state",
             f"{root}/segments/web/statistics",
             f"{root}/segments/web/effective-profiles",
+            f"{root}/segments/web/mac-table",
+            f"{root}/segments/web/arp-table",
             f"{root}/segments/state",
             f"{root}/segments/web/ports/vm/state",
             f"{root}/segments/nowhere",

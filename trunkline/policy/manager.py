@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from trunkline.adapters import store as documents
-from trunkline.dialects.nsx import catalogue, change, compose, errors, realized, seeds, statistics, unheeded
+from trunkline.dialects.nsx import catalogue, change, compose, errors, realized, seeds, statistics, tables, unheeded
 from trunkline.dialects.nsx.realized import Realisation, Realiser
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit import clock, problems
@@ -186,6 +186,15 @@ class Manager:
         ports = self.repository.tree.members(f"{entry.path}/ports") if entry.kind == "Segment" else [entry.path]
         counted = [each for path in sorted(ports) for each in self._realiser.counted(path)]
         return statistics.of(entry, counted, int(clock.now().timestamp() * 1000))
+
+    async def table(self, entry: Entry, operation: str) -> Body:
+        """A table of a segment or a port.
+
+        Raises:
+            RemoteError: the network does not answer.
+        """
+        wire = await self._realiser.wire(entry.path.partition("/ports/")[0])
+        return tables.answer(entry, operation, wire, int(clock.now().timestamp() * 1000))
 
     def _stamp(self, caller: Caller) -> compose.Stamp:
         now_ms = int(clock.now().timestamp() * 1000)

@@ -112,6 +112,10 @@ MEMBER: Json = {"type": "object"}
 
 _PROFILES = page(structure({"target_id": TEXT, "target_type": TEXT, "profile_type": TEXT, "is_valid": FLAG}))
 
+_LOCATED = structure({"mac_address": TEXT}, vtep_ip=TEXT, vtep_ipv6=TEXT)
+_TYPED = structure({"mac_address": TEXT, "mac_type": words("STATIC", "LEARNED")})
+_NEIGHBOURS = page(structure({"ip": TEXT, "mac_address": TEXT}), enforcement_point_path=TEXT)
+
 OPERATIONS: dict[tuple[str, str], Json] = {
     ("Segment", "state"): CONFIGURATION_STATE,
     ("Tier0", "state"): CONFIGURATION_STATE,
@@ -122,6 +126,11 @@ OPERATIONS: dict[tuple[str, str], Json] = {
     ("SegmentPort", "state"): _PORT_STATE,
     ("Segment", "effective-profiles"): _PROFILES,
     ("SegmentPort", "effective-profiles"): _PROFILES,
+    ("Segment", "mac-table"): page(_LOCATED, last_update_timestamp=COUNT),
+    ("SegmentPort", "mac-table"): page(_TYPED, last_update_timestamp=COUNT),
+    ("Segment", "arp-table"): _NEIGHBOURS,
+    ("Segment", "gateway-interface-arp-table"): _NEIGHBOURS,
+    ("Segment", "tep-table"): page(structure({"tep_ip": TEXT, "segment_id": TEXT}), last_update_timestamp=COUNT),
     ("SegmentPort", "status"): structure({"logical_port_id": TEXT, "status": words("UP", "DOWN")}),
 }
 """What is answered after an object's id, by type and word."""

@@ -13,11 +13,11 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from trunkline.dialects.nsx.statistics import Counted
+from trunkline.dialects.nsx.tables import ENFORCEMENT_POINT, Wire
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit.problems import Problem
 
 State = Literal["REALIZED", "UNREALIZED", "ERROR"]
-ENFORCEMENT_POINT = "/infra/sites/default/enforcement-points/default"
 SITE = "/infra/sites/default"
 
 _ENTITY = {
@@ -56,6 +56,13 @@ class Realiser(Protocol):
     def counted(self, path: str) -> list[Counted]:
         """What passed the network ports that follow from the segment port or binding map at `path`."""
 
+    async def wire(self, path: str) -> Wire:
+        """What is known of the segment at `path` on the wire, at this moment.
+
+        Raises:
+            RemoteError: the network does not answer.
+        """
+
     def edges(self) -> Mapping[str, Iterable[str]]:
         """By name of an edge cluster, the hypervisors that may serve its gateways, best first, as far as is known."""
 
@@ -68,6 +75,9 @@ class Nobody:
 
     def counted(self, path: str) -> list[Counted]:
         return []
+
+    async def wire(self, path: str) -> Wire:
+        return Wire()
 
     def edges(self) -> Mapping[str, Iterable[str]]:
         return {}

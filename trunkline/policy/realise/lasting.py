@@ -13,8 +13,10 @@ from trunkline.adapters import ovsdb
 from trunkline.adapters import store as documents
 from trunkline.dialects.nsx.realized import Nobody, Realisation, Realiser
 from trunkline.dialects.nsx.statistics import Counted, Traffic
+from trunkline.dialects.nsx.tables import Wire
+from trunkline.kit import problems
 from trunkline.policy.agendas import Agendas
-from trunkline.policy.realise import realiser
+from trunkline.policy.realise import realiser, wires
 from trunkline.policy.realise.counters import Counters
 from trunkline.policy.settings import Settings
 
@@ -53,6 +55,11 @@ class Lasting:
 
     def edges(self) -> Mapping[str, Iterable[str]]:
         return self._realiser.edges() if self._realiser else {}
+
+    async def wire(self, path: str) -> Wire:
+        if self._realiser is None:
+            raise problems.RemoteError(problems=[problems.Problem(code=wires.SILENT, object=path)])
+        return await self._realiser.wire(path)
 
     def counted(self, path: str) -> list[Counted]:
         found = self._realiser.carried(path) if self._realiser else []

@@ -19,14 +19,15 @@ from trunkline import ovn
 from trunkline.adapters import ovsdb
 from trunkline.adapters import store as documents
 from trunkline.dialects.nsx import realisation
-from trunkline.dialects.nsx.realisation import Carried
+from trunkline.dialects.nsx.realisation import Carried, made
 from trunkline.dialects.nsx.realized import Realisation
+from trunkline.dialects.nsx.tables import Wire
 from trunkline.intent import model
 from trunkline.kit import clock
 from trunkline.kit.problems import Problem
 from trunkline.ovn import checks
 from trunkline.policy.agendas import Agendas
-from trunkline.policy.realise import watching
+from trunkline.policy.realise import watching, wires
 from trunkline.policy.realise.ledger import Ledger, Stamp
 from trunkline.policy.realise.progress import Progress
 from trunkline.policy.realise.southbound import Southbound
@@ -58,7 +59,7 @@ class Realiser:
     ) -> None:
         self._store, self._settings, self._agendas = store, settings, agendas
         self._northbound = Northbound(north, OWNER, numbered=True)
-        self._southbound = Southbound(south)
+        self._south, self._southbound = south, Southbound(south)
         self._fabric = realisation.Fabric()
         self._progress, self._ledger = Progress(), Ledger()
         self._facts: dict[str, Any] = {}
@@ -112,6 +113,14 @@ class Realiser:
     def carried(self, path: str) -> list[tuple[Carried, int | None]]:
         """The network ports that follow from a segment port or a binding map, each with the cookie of its flows."""
         return [(each, self._southbound.cookie(each.id)) for each in self._fabric.carried(path)]
+
+    async def wire(self, path: str) -> Wire:
+        """What OVN knows of the segment at a path.
+
+        Raises:
+            RemoteError: the southbound database does not answer.
+        """
+        return await wires.look(self._south, made.identity(path))
 
     def _watching(self, path: str) -> watching.Watching:
         """What hypervisors do about the monitors that a document asks for."""

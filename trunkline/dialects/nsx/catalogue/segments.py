@@ -7,6 +7,7 @@ from trunkline.dialects.nsx.resource import Resource
 from trunkline.dialects.nsx.rules import bindings, ports, segments
 from trunkline.dialects.nsx.shapes import Boolean, Choice, Field, Integer, ListOf, Object, PolicyPath, Text
 
+_TABLES = ("mac-table", "arp-table", "gateway-interface-arp-table", "tep-table")
 _UP_DOWN = Choice(("UP", "DOWN"))
 _BINDING = Object(
     (
@@ -58,7 +59,7 @@ SEGMENTS = (
         under=("Infra", "Tier1"),
         reserved=("state", "service-segments"),
         kept=("transport_zone_path", "overlay_id"),
-        operations=("state", "statistics", "effective-profiles"),
+        operations=("state", "statistics", "effective-profiles", *_TABLES),
         rules=segments.RULES,
         fields=(
             Field("type", computed=True),
@@ -93,7 +94,7 @@ SEGMENTS = (
         type="SegmentPort",
         collection="ports",
         under=("Segment",),
-        operations=("state", "status", "statistics", "effective-profiles"),
+        operations=("state", "status", "statistics", "effective-profiles", "mac-table"),
         cascades=True,
         rules=ports.RULES,
         fields=(
