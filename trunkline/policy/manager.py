@@ -10,7 +10,18 @@ import msgspec
 import structlog
 
 from trunkline.adapters import store as documents
-from trunkline.dialects.nsx import catalogue, change, compose, errors, realized, seeds, statistics, tables, unheeded
+from trunkline.dialects.nsx import (
+    catalogue,
+    change,
+    compose,
+    errors,
+    realized,
+    routing,
+    seeds,
+    statistics,
+    tables,
+    unheeded,
+)
 from trunkline.dialects.nsx.realized import Realisation, Realiser
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit import clock, problems
@@ -188,11 +199,15 @@ class Manager:
         return statistics.of(entry, counted, int(clock.now().timestamp() * 1000))
 
     async def table(self, entry: Entry, operation: str) -> Body:
-        """A table of a segment or a port.
+        """A table of a segment, a port or a gateway.
 
         Raises:
             RemoteError: the network does not answer.
         """
+        if operation in routing.WORDS:
+            above = operation == "advertised-networks"
+            router = entry.body.get("tier0_path", "") if above else entry.path
+            return routing.answer(entry, operation, await self._realiser.routed(router) if router else ())
         wire = await self._realiser.wire(entry.path.partition("/ports/")[0])
         return tables.answer(entry, operation, wire, int(clock.now().timestamp() * 1000))
 

@@ -115,6 +115,9 @@ _PROFILES = page(structure({"target_id": TEXT, "target_type": TEXT, "profile_typ
 _LOCATED = structure({"mac_address": TEXT}, vtep_ip=TEXT, vtep_ipv6=TEXT)
 _TYPED = structure({"mac_address": TEXT, "mac_type": words("STATIC", "LEARNED")})
 _NEIGHBOURS = page(structure({"ip": TEXT, "mac_address": TEXT}), enforcement_point_path=TEXT)
+_ROUTE = structure({"network": TEXT}, route_type=TEXT, next_hop=TEXT, black_hole=FLAG)
+_FORWARDING = page(structure({"route_entries": array(_ROUTE), "count": COUNT, "status": words("SUCCESS")}))
+_ADVERTISED = structure({"network": TEXT, "status": words("SUCCESS"), "rule_filter_type": TEXT})
 
 OPERATIONS: dict[tuple[str, str], Json] = {
     ("Segment", "state"): CONFIGURATION_STATE,
@@ -126,6 +129,9 @@ OPERATIONS: dict[tuple[str, str], Json] = {
     ("SegmentPort", "state"): _PORT_STATE,
     ("Segment", "effective-profiles"): _PROFILES,
     ("SegmentPort", "effective-profiles"): _PROFILES,
+    ("Tier0", "forwarding-table"): _FORWARDING,
+    ("Tier1", "forwarding-table"): _FORWARDING,
+    ("Tier1", "advertised-networks"): page(_ADVERTISED),
     ("Segment", "mac-table"): page(_LOCATED, last_update_timestamp=COUNT),
     ("SegmentPort", "mac-table"): page(_TYPED, last_update_timestamp=COUNT),
     ("Segment", "arp-table"): _NEIGHBOURS,

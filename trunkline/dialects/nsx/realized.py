@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from trunkline.dialects.nsx.routing import Routed
 from trunkline.dialects.nsx.statistics import Counted
 from trunkline.dialects.nsx.tables import ENFORCEMENT_POINT, Wire
 from trunkline.dialects.nsx.view import Body, Entry
@@ -63,6 +64,13 @@ class Realiser(Protocol):
             RemoteError: the network does not answer.
         """
 
+    async def routed(self, path: str) -> list[Routed]:
+        """The networks of the gateway at `path`, at this moment.
+
+        Raises:
+            RemoteError: the network does not answer.
+        """
+
     def edges(self) -> Mapping[str, Iterable[str]]:
         """By name of an edge cluster, the hypervisors that may serve its gateways, best first, as far as is known."""
 
@@ -78,6 +86,9 @@ class Nobody:
 
     async def wire(self, path: str) -> Wire:
         return Wire()
+
+    async def routed(self, path: str) -> list[Routed]:
+        return []
 
     def edges(self) -> Mapping[str, Iterable[str]]:
         return {}

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.dialects.nsx import effective, errors, hierarchy, listing, outline, paths, realized, tables
+from trunkline.dialects.nsx import effective, errors, hierarchy, listing, outline, paths, realized, routing, tables
 from trunkline.dialects.nsx.change import Erase, Step, Write
 from trunkline.dialects.nsx.paths import Target
 from trunkline.policy.api import answers
@@ -102,7 +102,7 @@ async def _state(request: Request, target: Target) -> Response:
         return answers.json(manager.statistics(entry))
     if target.operation == "effective-profiles":
         return answers.listed(effective.profiles(entry, manager.repository.tree))
-    if target.operation in tables.WORDS:
+    if target.operation in tables.WORDS | routing.WORDS:
         return answers.json(await manager.table(entry, target.operation))
     found = manager.realisation(entry)
     if target.resource.type == "SegmentPort":

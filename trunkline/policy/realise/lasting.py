@@ -12,11 +12,11 @@ import structlog
 from trunkline.adapters import ovsdb
 from trunkline.adapters import store as documents
 from trunkline.dialects.nsx.realized import Nobody, Realisation, Realiser
+from trunkline.dialects.nsx.routing import Routed
 from trunkline.dialects.nsx.statistics import Counted, Traffic
 from trunkline.dialects.nsx.tables import Wire
-from trunkline.kit import problems
 from trunkline.policy.agendas import Agendas
-from trunkline.policy.realise import realiser, wires
+from trunkline.policy.realise import asking, realiser
 from trunkline.policy.realise.counters import Counters
 from trunkline.policy.settings import Settings
 
@@ -57,9 +57,15 @@ class Lasting:
         return self._realiser.edges() if self._realiser else {}
 
     async def wire(self, path: str) -> Wire:
+        return await self._connected_to(path).wire(path)
+
+    async def routed(self, path: str) -> list[Routed]:
+        return await self._connected_to(path).routed(path)
+
+    def _connected_to(self, path: str) -> realiser.Realiser:
         if self._realiser is None:
-            raise problems.RemoteError(problems=[problems.Problem(code=wires.SILENT, object=path)])
-        return await self._realiser.wire(path)
+            raise asking.silent(path)
+        return self._realiser
 
     def counted(self, path: str) -> list[Counted]:
         found = self._realiser.carried(path) if self._realiser else []

@@ -21,13 +21,14 @@ from trunkline.adapters import store as documents
 from trunkline.dialects.nsx import realisation
 from trunkline.dialects.nsx.realisation import Carried, made
 from trunkline.dialects.nsx.realized import Realisation
+from trunkline.dialects.nsx.routing import Routed
 from trunkline.dialects.nsx.tables import Wire
 from trunkline.intent import model
 from trunkline.kit import clock
 from trunkline.kit.problems import Problem
 from trunkline.ovn import checks
 from trunkline.policy.agendas import Agendas
-from trunkline.policy.realise import watching, wires
+from trunkline.policy.realise import asking, routers, watching, wires
 from trunkline.policy.realise.ledger import Ledger, Stamp
 from trunkline.policy.realise.progress import Progress
 from trunkline.policy.realise.southbound import Southbound
@@ -59,6 +60,7 @@ class Realiser:
     ) -> None:
         self._store, self._settings, self._agendas = store, settings, agendas
         self._northbound = Northbound(north, OWNER, numbered=True)
+        self._north = north
         self._south, self._southbound = south, Southbound(south)
         self._fabric = realisation.Fabric()
         self._progress, self._ledger = Progress(), Ledger()
@@ -120,7 +122,15 @@ class Realiser:
         Raises:
             RemoteError: the southbound database does not answer.
         """
-        return await wires.look(self._south, made.identity(path))
+        return await asking.in_time(wires.look(self._south, made.identity(path)), path)
+
+    async def routed(self, path: str) -> list[Routed]:
+        """The networks of the gateway at a path.
+
+        Raises:
+            RemoteError: the northbound database does not answer.
+        """
+        return await asking.in_time(routers.look(self._north, made.identity(path)), path)
 
     def _watching(self, path: str) -> watching.Watching:
         """What hypervisors do about the monitors that a document asks for."""

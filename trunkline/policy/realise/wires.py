@@ -6,41 +6,22 @@ not followed.  Source: ovn-sb(5), tables Port_Binding, FDB, MAC_Binding, Encap.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trunkline.adapters import ovsdb
 from trunkline.dialects.nsx.tables import Host, Wire
-from trunkline.kit import problems
-
-SILENT = problems.register("TRK-0962", "OVN's southbound database does not answer in time.")
 
 _BINDING = ("logical_port", "type", "mac", "tunnel_key", "chassis", "options")
 _ROUTED = ("patch", "l3gateway")
 _MAC = re.compile(r"(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
-_PATIENCE = 5.0
-"""Seconds that the database has to answer (chosen: clients wait longer)."""
 
 Rows = list[dict[str, Any]]
 
 
 async def look(client: ovsdb.Client, network: str) -> Wire:
-    """The segment whose network has this id; nothing if OVN has no such network.
-
-    Raises:
-        RemoteError: the database does not answer.
-    """
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await _look(client, network)
-    except TimeoutError as error:
-        problem = problems.Problem(code=SILENT, object=network, found=f"no answer in {_PATIENCE:.0f} s")
-        raise problems.RemoteError(problems=[problem]) from error
-
-
-async def _look(client: ovsdb.Client, network: str) -> Wire:
+    """The segment whose network has this id; nothing if OVN has no such network."""
     named = (("external_ids", "includes", {"name": network}),)
     chassis, encaps, datapaths = await _rows(
         client,

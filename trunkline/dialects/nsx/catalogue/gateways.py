@@ -44,7 +44,7 @@ GATEWAYS = (
         under=("Infra",),
         provider_only=True,
         shared=True,
-        operations=("state",),
+        operations=("state", "forwarding-table"),
         fields=(
             Field("transit_subnets", ListOf(shapes.PREFIX), default=["100.64.0.0/16"]),
             Field("internal_transit_subnets", ListOf(shapes.PREFIX, most=1), default=["169.254.0.0/24"]),
@@ -64,7 +64,7 @@ GATEWAYS = (
         collection="tier-1s",
         under=("Infra",),
         rules=gateways.TIER1,
-        operations=("state",),
+        operations=("state", "forwarding-table", "advertised-networks"),
         fields=(
             Field("tier0_path", PolicyPath(("Tier0",))),
             Field("failover_mode", _FAILOVER, default="NON_PREEMPTIVE"),
