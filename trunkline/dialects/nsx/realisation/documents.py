@@ -177,6 +177,7 @@ class PolicyNatRule(Document, frozen=True, kw_only=True):
     translated_ports: str = ""
     service: str = ""
     scope: tuple[str, ...] = ()
+    sequence_number: int = 0
     enabled: bool = True
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from trunkline.dialects.nsx.realisation import advertising, documents, gateways, made
+from trunkline.dialects.nsx.realisation import advertising, documents, gateways, made, nat_order
 from trunkline.dialects.nsx.realisation.documents import PolicyNatRule
 from trunkline.dialects.nsx.realisation.made import Made
 from trunkline.dialects.nsx.realisation.memory import Look
+from trunkline.dialects.nsx.realisation.nat_order import Rule, Standing, Taken
 from trunkline.intent import model
 from trunkline.kit import problems
 from trunkline.kit.addresses import IPAddress, IPNetwork
@@ -21,6 +22,7 @@ from trunkline.kit.problems import Problem
 NO_INTERFACE = problems.register(
     "TRK-0955", "Nothing can be translated, because the gateway has no interface of its own."
 )
+LATER = problems.register("TRK-0963", "An earlier NAT rule takes the same packets.")
 HIDDEN = problems.register("TRK-0956", "A Tier-1 translates to an address that it does not advertise.")
 
 _KINDS = {"SNAT": model.NatKind.SNAT, "DNAT": model.NatKind.DNAT, "REFLEXIVE": model.NatKind.BOTH}
@@ -40,16 +42,41 @@ def nat_rule(look: Look, path: str) -> Made | None:
     legs = [leg for leg in look.ask(_legs, gateway) if not rule.scope or leg in rule.scope]
     if not legs:
         return Made(problems=(_nowhere(path),))
-    pairs = list(_pairs(rule))
+    standing = look.ask(_standing, path)
+    gone = {taken for taken, _ in standing.lost}
+    pairs = [pair for pair in _pairs(rule) if gone.isdisjoint(_taken(rule, *pair))]
     above = [leg for leg in legs if gateways.gateway_of(leg) != gateway]
     hidden = [external for external, _ in pairs if above and not _is_told(look, gateway, external)]
     objects = tuple(
         _nat(path, rule, leg, *pair) for leg in legs for pair in pairs if leg not in above or pair[0] not in hidden
     )
-    problems = tuple(_hidden(path, external) for external in dict.fromkeys(hidden))
-    return Made(
-        objects, problems=problems, remarks=(_above(path, above),) if above and len(hidden) < len(pairs) else ()
-    )
+    refused = tuple(_hidden(path, external) for external in dict.fromkeys(hidden))
+    remarks = [_above(path, above)] if above and len(hidden) < len(pairs) else []
+    remarks += [_overtaken(path, rule, standing)] if standing.overtaken else []
+    return Made(objects, problems=(*refused, *_lost(path, standing)), remarks=tuple(remarks))
+
+
+def _standing(look: Look, path: str) -> Standing:
+    """Where a rule stands among those of its gateway."""
+    return look.ask(_standings, path.rpartition("/")[0]).get(path, Standing())
+
+
+def _standings(look: Look, section: str) -> dict[str, Standing]:
+    """The same of all rules of a section: worked out once, however many rules look at it."""
+    found = []
+    for path in look.under("in", section):
+        rule = look.document(path, documents.PolicyNatRule)
+        if rule is not None and rule.enabled and not any(_refusals(path, rule)):
+            takes = tuple(taken for pair in _pairs(rule) for taken in _taken(rule, *pair))
+            found.append(Rule(path, rule.sequence_number, frozenset(rule.scope), takes))
+    return nat_order.standings(found)
+
+
+def _taken(rule: PolicyNatRule, external: IPAddress, internal: IPNetwork) -> list[Taken]:
+    """The packets that OVN translates by one pair of a rule."""
+    outward: Taken = ("out", internal)
+    inward: Taken = ("in", ipaddress.ip_network(external))
+    return {"SNAT": [outward], "DNAT": [inward]}.get(rule.action, [outward, inward])
 
 
 def _legs(look: Look, gateway: str) -> list[str]:
@@ -139,6 +166,22 @@ def _hidden(path: str, external: object) -> Problem:
         allowed="the Tier-1 must advertise TIER1_NAT",
         hint="add TIER1_NAT to its route_advertisement_types",
     )
+
+
+def _lost(path: str, standing: Standing) -> Iterator[Problem]:
+    for (_, network), first in standing.lost:
+        yield Problem(
+            code=LATER,
+            object=f"PolicyNatRule {path}",
+            found=str(network),
+            allowed=f"{first} goes first and takes it all",
+            hint="delete or disable one of the two",
+        )
+
+
+def _overtaken(path: str, rule: PolicyNatRule, standing: Standing) -> Problem:
+    allowed = f"the longest prefix goes first, which is that of {', '.join(standing.overtaken)}"
+    return made.unsupported("PolicyNatRule", path, "sequence_number", rule.sequence_number, allowed)
 
 
 def _above(path: str, legs: Sequence[str]) -> Problem:
