@@ -245,3 +245,20 @@ async def test_a_second_manager_follows_what_the_first_writes(policy, reopen):
                 break
             await asyncio.sleep(0.01)  # the watch is on its way
         assert [one["id"] for one in (await other.admin.get("/infra/segments"))["results"]] == ["web"]
+
+
+async def test_tier_1_interface_is_one_object_by_its_older_path_too(admin):
+    await admin.patch("/infra/tier-1s/t1")
+    await admin.patch("/infra/tier-1s/t1/locale-services/l")
+    await admin.patch("/infra/segments/web")
+    subnets = [{"ip_addresses": ["10.1.0.1"], "prefix_len": 24}]
+    locale = "/infra/tier-1s/t1/locale-services/l"
+    await admin.patch(f"{locale}/service-interfaces/i", segment_path="/infra/segments/web", subnets=subnets)
+
+    found = await admin.get(f"{locale}/service-interfaces/i")
+    assert found["path"] == f"{locale}/interfaces/i"
+    assert found == await admin.get(f"{locale}/interfaces/i")
+    assert (await admin.get(f"{locale}/service-interfaces"))["result_count"] == 1
+    assert (await admin.refused("GET", "/infra/tier-0s/t0/locale-services/l/service-interfaces"))[0] == 404
+    assert (await admin.call("DELETE", f"{locale}/service-interfaces/i")).status_code == 200
+    assert (await admin.refused("GET", f"{locale}/interfaces/i"))[0] == 404

@@ -18,6 +18,9 @@ from trunkline.dialects.nsx.resource import ROOT, Resource
 _PROVIDER = "/orgs/default/projects/default"
 """The default project stands for the provider, whose tree is /infra and nowhere else."""
 
+_ALIASES: dict[tuple[str, ...], str] = {("Tier1", "LocaleServices", "service-interfaces"): "interfaces"}
+"""Older words for collections, by what is above them; objects have one path whichever word they were asked for by."""
+
 _ID = re.compile(r"[^/\x00-\x1f\x7f]{1,255}")
 
 
@@ -51,6 +54,7 @@ def resolve(path: str) -> Target | None:
     above: list[str] = []
     while parts:
         word = parts.pop(0)
+        word = _ALIASES.get((*above[-2:], word), word)
         found = catalogue.children(kind).get(word)
         resource = found.standing(above) if found else None
         if (
