@@ -262,3 +262,11 @@ async def test_tier_1_interface_is_one_object_by_its_older_path_too(admin):
     assert (await admin.refused("GET", "/infra/tier-0s/t0/locale-services/l/service-interfaces"))[0] == 404
     assert (await admin.call("DELETE", f"{locale}/service-interfaces/i")).status_code == 200
     assert (await admin.refused("GET", f"{locale}/interfaces/i"))[0] == 404
+
+
+async def test_what_nobody_counts_is_left_out_of_a_gateways_statistics(admin):
+    await admin.patch("/infra/segments/web")
+    asked = "/infra/segments/web/gateway-interface-statistics"
+    assert await admin.get(asked) == {"per_node_statistics": []}
+    assert await admin.get(f"{asked}/summary") == {"interface_policy_path": "/infra/segments/web"}
+    assert (await admin.refused("GET", f"{asked}/other"))[0] == 404

@@ -132,6 +132,8 @@ OPERATIONS: dict[tuple[str, str], Json] = {
     ("Tier0", "forwarding-table"): _FORWARDING,
     ("Tier1", "forwarding-table"): _FORWARDING,
     ("Tier1", "advertised-networks"): page(_ADVERTISED),
+    ("Segment", "gateway-interface-statistics"): structure({"per_node_statistics": array({"type": "object"})}),
+    ("Segment", "gateway-interface-statistics/summary"): structure({"interface_policy_path": TEXT}),
     ("Segment", "mac-table"): page(_LOCATED, last_update_timestamp=COUNT),
     ("SegmentPort", "mac-table"): page(_TYPED, last_update_timestamp=COUNT),
     ("Segment", "arp-table"): _NEIGHBOURS,

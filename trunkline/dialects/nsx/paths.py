@@ -79,9 +79,10 @@ def resolve(path: str) -> Target | None:
 
 
 def _operation(target: Target | None, word: str, rest: list[str]) -> Target | None:
-    if target is None or rest or word not in target.resource.operations:
+    asked = "/".join((word, *rest))
+    if target is None or asked not in target.resource.operations:
         return None
-    return msgspec.structs.replace(target, kind="operation", operation=word)
+    return msgspec.structs.replace(target, kind="operation", operation=asked)
 
 
 def object_at(path: str) -> Target:

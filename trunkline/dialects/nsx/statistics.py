@@ -60,6 +60,13 @@ def of(entry: Entry, counted: Iterable[Counted], now_ms: int) -> Body:
     return body | ({"trunkline_containers": [_container(each) for each in tagged]} if tagged else {})
 
 
+def of_gateway(entry: Entry, operation: str) -> Body:
+    """What passed the gateway's interface on a segment: nothing is said, because hypervisors count machines' ports only."""
+    if operation.endswith("/summary"):
+        return {"interface_policy_path": entry.path}
+    return {"per_node_statistics": []}
+
+
 def _sum(found: Iterable[Counted]) -> Traffic:
     return sum((each.traffic for each in found), Traffic())
 

@@ -7,7 +7,18 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.dialects.nsx import effective, errors, hierarchy, listing, outline, paths, realized, routing, tables
+from trunkline.dialects.nsx import (
+    effective,
+    errors,
+    hierarchy,
+    listing,
+    outline,
+    paths,
+    realized,
+    routing,
+    statistics,
+    tables,
+)
 from trunkline.dialects.nsx.change import Erase, Step, Write
 from trunkline.dialects.nsx.paths import Target
 from trunkline.policy.api import answers
@@ -100,6 +111,8 @@ async def _state(request: Request, target: Target) -> Response:
     entry = manager.entry(caller, target.path)
     if target.operation == "statistics":
         return answers.json(manager.statistics(entry))
+    if target.operation.startswith("gateway-interface-statistics"):
+        return answers.json(statistics.of_gateway(entry, target.operation))
     if target.operation == "effective-profiles":
         return answers.listed(effective.profiles(entry, manager.repository.tree))
     if target.operation in tables.WORDS | routing.WORDS:

@@ -8,6 +8,7 @@ from trunkline.dialects.nsx.rules import bindings, ports, segments
 from trunkline.dialects.nsx.shapes import Boolean, Choice, Field, Integer, ListOf, Object, PolicyPath, Text
 
 _TABLES = ("mac-table", "arp-table", "gateway-interface-arp-table", "tep-table")
+_COUNTS = ("gateway-interface-statistics", "gateway-interface-statistics/summary")
 _UP_DOWN = Choice(("UP", "DOWN"))
 _BINDING = Object(
     (
@@ -59,7 +60,7 @@ SEGMENTS = (
         under=("Infra", "Tier1"),
         reserved=("state", "service-segments"),
         kept=("transport_zone_path", "overlay_id"),
-        operations=("state", "statistics", "effective-profiles", *_TABLES),
+        operations=("state", "statistics", "effective-profiles", *_TABLES, *_COUNTS),
         rules=segments.RULES,
         fields=(
             Field("type", computed=True),
