@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from trunkline.adapters import store as documents
 from trunkline.policy.identity.chassis import Chassis
 from trunkline.trace.errands import Report, Watch
 from trunkline.trace.frame import Mark
@@ -366,3 +367,16 @@ async def test_report_that_is_none_is_refused(admin: Any, authority: Authority) 
 
     assert (await agent.refused("POST", f"{AGENTS}/hv-1/reports", {"errand": 1}))[0] == 400
     assert (await agent.refused("GET", f"{AGENTS}/hv-1/tasks", wait="soon"))[0] == 400
+
+
+async def test_outcome_that_an_earlier_version_stored_is_asked_for_again(admin: Any, policy: Any) -> None:
+    await fabric(admin)
+    await admin.put(TRACE, **request())
+    await ended(admin)
+    old = {"operation": "FINISHED", "observations": [{"resource_type": "TraceflowObservationDelivered"}]}
+    document = documents.Put(f"policy/traces{TRACE}", "PolicyTrace", msgspec.json.encode(old))
+    await policy.manager._store.commit(document)
+
+    status = await admin.get(f"{TRACE}/status")
+    assert (status["operation_state"], "restart it" in status["analysis"][0]) == ("FAILED", True)
+    assert await admin.get(f"{TRACE}/observations") == {"results": [], "result_count": 0}
