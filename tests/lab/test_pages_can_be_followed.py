@@ -133,7 +133,6 @@ def shell() -> Iterator[Shell]:
 
 
 @pytest.mark.lab
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")
 @pytest.mark.parametrize("page", PAGES)
