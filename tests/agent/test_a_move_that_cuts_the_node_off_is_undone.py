@@ -110,6 +110,17 @@ def test_given_an_agent_that_died_with_the_node_cut_off_then_the_card_comes_back
     run("ip", "netns", "exec", node.namespace, "ping", "-c1", "-W2", "10.77.0.1")
 
 
+def test_given_a_move_whose_agent_and_watchdog_died_when_the_card_is_given_back_by_hand_then_no_trial_is_left(
+    node: Any,
+) -> None:
+    node.start_agent()
+    node.daemons.stop("agent")
+    trial_of(node).write_text("{}")  # what nobody is alive to close
+    node.restore()
+    assert "10.77.0.11" in addresses(node, "eth0")
+    assert not trial_of(node).exists(), "the next agent would judge a card that is not in any bridge"
+
+
 def test_given_nobody_who_hears_the_node_then_nobody_is_asked_and_the_card_moves(site: Any) -> None:
     node = site.node("n2", "10.77.0.12", uplinks=UPLINK)
     node.start_agent()

@@ -17,7 +17,7 @@ from trunkline.adapters.kube.informer import Informer
 from trunkline.adapters.netlink import datapath, namespace, seclusion
 from trunkline.adapters.ovs import switch
 from trunkline.adapters.ovs.switch import Switch
-from trunkline.agent import errands, install, keeper, tallying
+from trunkline.agent import errands, install, keeper, tallying, trial
 from trunkline.agent.attachments import AttachmentSource, KubeAttachments
 from trunkline.agent.berths import Berths
 from trunkline.agent.forgetting import Forgetting
@@ -87,6 +87,7 @@ async def restore(settings: Settings) -> None:
         if (kind := _datapath(settings)) == "netdev":
             await seclusion.lift()
         await keeper.uplinks_of(settings, node_switch, Trial(settings), kind).restore()
+    trial.end(settings)
 
 
 class Agent:

@@ -119,6 +119,11 @@ def forgive(settings: Settings) -> None:
     refusal_of(settings).unlink(missing_ok=True)
 
 
+def end(settings: Settings) -> None:
+    """Close the trial that is open, if any: the card is where it was before, so there is nothing to judge."""
+    path_of(settings).unlink(missing_ok=True)
+
+
 def path_of(settings: Settings) -> Path:
     """The record of the trial that is open."""
     return Path(settings.state_dir, "uplink-trial.json")

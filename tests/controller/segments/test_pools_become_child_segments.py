@@ -15,6 +15,7 @@ from tests.standin.conftest import Eventually
 from trunkline.adapters.kube import resources
 from trunkline.adapters.kube.resources import Resource
 from trunkline.dialects.nsx.realized import Realisation
+from trunkline.policy import serving
 
 NODES_A, NODES_B = PARENTS
 OLD_KUBECTL = Path(__file__).parents[3] / ".tools/kubernetes-client/usr/bin/kubectl"
@@ -192,6 +193,20 @@ async def test_given_a_manager_that_is_away_or_refuses_then_the_pool_says_so_unt
     assert password not in joined.cluster.log
 
     await joined.configure(NODES_A)
+    await eventually(lambda: joined.says("pool-ap", "True", "Realized"))
+
+
+async def test_given_a_manager_with_another_authority_when_its_file_is_replaced_then_the_controller_goes_on_by_itself(
+    joined: Joined, tmp_path: Path, eventually: Eventually
+) -> None:
+    (tmp_path / "earlier").mkdir()
+    serving.context(tmp_path / "earlier", ["127.0.0.1"])
+    trusted = tmp_path / "earlier" / "ca.pem"
+    await joined.configure(NODES_A, ca=str(trusted))
+    await joined.hand.pool("pool-ap", "172.16.19.11", "172.16.19.50")
+    await eventually(lambda: joined.says("pool-ap", "Unknown", "ManagerUnreachable"))
+
+    trusted.write_text(Path(joined.fabric.served.authority).read_text())
     await eventually(lambda: joined.says("pool-ap", "True", "Realized"))
 
 

@@ -89,22 +89,27 @@ class Segments:
 
     async def run(self) -> None:
         """Run rounds for ever."""
-        async with await self._connected() as nsx:
-            pause = _FIRST_PAUSE
-            while True:
-                self._changed.clear()
-                pools = self._world.all_pools()
-                try:
-                    standing, shape = await self._round(nsx, pools)
-                except problems.TrunklineError as error:
-                    await self._failed(error, _LOCK_OUT_PAUSE if isinstance(error, errors.Forbidden) else pause)
-                    pause = min(pause * 2, self._longest)
-                    continue
-                told = {pool.source.uid: (pool, self._verdict(pool, standing, shape)) for pool in pools}
-                self._tell(told)
-                settled = not standing.failures and verdicts.all_settled(verdict for _, verdict in told.values())
-                woken = await self._wait(self._settings.reobserve_seconds if settled else pause)
-                pause = _FIRST_PAUSE if settled or woken else min(pause * 2, self._longest)
+        pause = _FIRST_PAUSE
+        while True:
+            # Anew after a failure, because the manager's authority or our certificate may have been replaced in its file.
+            async with await self._connected() as nsx:
+                pause = await self._until_failure(nsx, pause)
+
+    async def _until_failure(self, nsx: Nsx, pause: float) -> float:
+        """Run rounds until one fails, and wait after that; seconds to wait should the next one fail, too."""
+        while True:
+            self._changed.clear()
+            pools = self._world.all_pools()
+            try:
+                standing, shape = await self._round(nsx, pools)
+            except problems.TrunklineError as error:
+                await self._failed(error, _LOCK_OUT_PAUSE if isinstance(error, errors.Forbidden) else pause)
+                return min(pause * 2, self._longest)
+            told = {pool.source.uid: (pool, self._verdict(pool, standing, shape)) for pool in pools}
+            self._tell(told)
+            settled = not standing.failures and verdicts.all_settled(verdict for _, verdict in told.values())
+            woken = await self._wait(self._settings.reobserve_seconds if settled else pause)
+            pause = _FIRST_PAUSE if settled or woken else min(pause * 2, self._longest)
 
     async def _connected(self) -> Nsx:
         """A client, as soon as its TLS files are there: a manager that starts beside us has yet to write its authority."""
