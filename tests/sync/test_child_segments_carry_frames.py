@@ -388,6 +388,21 @@ def test_deleted_binding_stops_the_traffic_and_its_return_restores_it(fabric: Fa
     assert fabric.reaches("a-web", "10.2.0.22")
 
 
+def test_containers_whose_binding_changes_its_tag_are_heard_at_once_however_often(fabric: Fabric) -> None:
+    """They keep their MACs and know each other's, so nobody asks by ARP: what OVN learned at the ports that went must not count."""
+    try:
+        for tag in (1011, 1012, 1013, 1014):
+            for place in ("a-web", "b-web"):
+                fabric.lab.vsctl("wires", "set", "port", f"p-{place}", f"tag={tag}")
+            changed = (nested("vif-a", tag, WEB), nested("vif-b", tag, WEB))
+            fabric.realise(*changed, without=BINDINGS[:2])
+            assert fabric.reaches("a-web", "10.2.0.22")
+    finally:
+        for place in ("a-web", "b-web"):
+            fabric.lab.vsctl("wires", "set", "port", f"p-{place}", "tag=1002")
+        fabric.realise()
+
+
 def test_black_hole_swallows_and_a_longer_prefix_climbs_out(fabric: Fabric) -> None:
     fabric.realise(route(T1, "172.30.0.0/24", None))
     assert fabric.replies("a-web", OUTSIDE) == 0

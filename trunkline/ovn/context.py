@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from trunkline.intent import model
 from trunkline.kit.addresses import IPAddress, IPInterface
 from trunkline.kit.problems import Problem
-from trunkline.ovn import identity
+from trunkline.ovn import identity, names
 from trunkline.ovn.identity import ObjectKey
 
 DEFAULT_OWNER = "cluster"
@@ -46,6 +46,7 @@ class Context:
         # By kind, because a network may have ten thousand ports and two subnets.
         self._dependants: dict[ObjectKey, dict[str, set[ObjectKey]]] = defaultdict(lambda: defaultdict(set))
         self._tagged: dict[tuple[str, int], set[ObjectKey]] = defaultdict(set)
+        self._numbered: dict[tuple[str, int], set[ObjectKey]] = defaultdict(set)
         self._connected: dict[_Place, set[ObjectKey]] = defaultdict(set)
         self._lengths: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._hops: dict[tuple[str, int], list[tuple[int, ObjectKey]]] = defaultdict(list)
@@ -64,6 +65,8 @@ class Context:
             self._dependants[needed][key.kind].add(key)
         for tag in _tags(item):
             self._tagged[tag].add(key)
+        for number in _numbers(item):
+            self._numbered[number].add(key)
         for place in _places(item):
             self._connected[place].add(key)
             self._lengths[place.router, place.version].add(place.length)
@@ -81,6 +84,8 @@ class Context:
             self._dependants[needed][key.kind].discard(key)
         for tag in _tags(item) if item else ():
             self._tagged[tag].discard(key)
+        for number in _numbers(item) if item else ():
+            self._numbered[number].discard(key)
         for place in _places(item) if item else ():
             self._connected[place].discard(key)
         for router, hop in _hops(item) if item else ():
@@ -112,6 +117,10 @@ class Context:
     def same_tag(self, port: model.Port) -> list[str]:
         """The ids of other ports that stand for the same tag of the same parent, sorted."""
         return sorted({key.id for tag in _tags(port) for key in self._tagged.get(tag, ())} - {port.id})
+
+    def same_number(self, port: model.Port) -> list[str]:
+        """The ids of other ports that would ask for the same tunnel key on their network, sorted."""
+        return sorted({key.id for number in _numbers(port) for key in self._numbered.get(number, ())} - {port.id})
 
     def is_used(self, network: str) -> bool:
         """Whether a port or a router's leg is on a network."""
@@ -160,7 +169,7 @@ class Context:
                 followers |= {route for place in _places(connection) for route in self._routes_into(place)}
                 followers |= self._network_of_only(key)
             case model.Port() as port:
-                followers |= {_key(model.Port, other) for other in self.same_tag(port)}
+                followers |= {_key(model.Port, other) for other in (*self.same_tag(port), *self.same_number(port))}
                 followers |= self._network_of_only(key)
             case model.Route(router=router) if self._sourced.get(router) == {key}:
                 followers |= self._of_kind(_key(model.Router, router), model.RouterPort)
@@ -215,6 +224,13 @@ def _needs(item: model.Object) -> tuple[ObjectKey, ...]:
 def _tags(item: model.Object) -> tuple[tuple[str, int], ...]:
     """The parent and the tag of a nested port."""
     return ((item.parent, item.tag),) if isinstance(item, model.Port) and item.parent else ()
+
+
+def _numbers(item: model.Object) -> tuple[tuple[str, int], ...]:
+    """The network and the tunnel key of a port that learns."""
+    if not isinstance(item, model.Port) or item.guard is not model.Guard.NONE:
+        return ()
+    return ((item.network, names.tunnel_key(item.id)),)
 
 
 def _hops(item: model.Object) -> tuple[tuple[str, IPAddress], ...]:

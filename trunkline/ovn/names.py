@@ -10,6 +10,11 @@ from __future__ import annotations
 
 import re
 
+from trunkline.kit import ids
+
+_TUNNEL_KEYS = 2**15 - 1
+"""From 1; ports' keys end where those of multicast groups begin (ovn-architecture(7))."""
+
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,250}")
 
 
@@ -52,3 +57,8 @@ def link_port(link: str, router: str, other: str) -> str:
 def gateway_chassis(leg: str, router: str, chassis: str) -> str:
     """A machine's candidacy for a gateway."""
     return f"{router_port(leg, router)}|{chassis}"
+
+
+def tunnel_key(port: str) -> int:
+    """The number that a switch port asks to have on its switch: always the same, and most likely nobody else's."""
+    return 1 + int(ids.short_hash(port), 16) % _TUNNEL_KEYS

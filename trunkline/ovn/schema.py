@@ -122,7 +122,7 @@ TABLES: Mapping[str, Table] = {
             "parent_name": _OPTIONAL,
             "tag": _OPTIONAL,
             "tag_request": _OPTIONAL,
-            "options": _map("nat-addresses", "network_name", "requested-chassis", "router-port"),
+            "options": _map("nat-addresses", "network_name", "requested-chassis", "requested-tnl-key", "router-port"),
             "external_ids": _MARKS,
         },
     ),

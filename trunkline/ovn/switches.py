@@ -54,7 +54,7 @@ def port(item: model.Port, context: Context) -> Iterator[Draft]:
         "port_security": _GUARDS[item.guard](item.hosts),
         "parent_name": item.parent or None,
         **_tag(item.tag),
-        "options": _requested_chassis(item),
+        "options": _requested_chassis(item) | _requested_key(item, context),
     }
     yield Draft(columns, parent=switch_key(item.network))
 
@@ -87,3 +87,15 @@ def _requested_chassis(item: model.Port) -> dict[str, str]:
     """The first machine claims the port, the second gets a copy of its traffic."""
     machines = [machine for machine in (item.chassis, item.moving_to) if machine]
     return {"requested-chassis": ",".join(machines)} if machines else {}
+
+
+def _requested_key(item: model.Port, context: Context) -> dict[str, str]:
+    """A key of its own for a port that learns, so that nothing learned at a port that is gone is believed of a new one.
+
+    northd 23.03 gives a new port the first key above those in use, also one that a port which went at the same time had,
+    and then keeps the MACs (southbound `FDB`) that were learned there: two containers whose tag changes may swap keys, and
+    each one's frames are sent back to it.  When two would ask for one key neither does: northd lets a port keep what it has.
+    """
+    if item.guard is not model.Guard.NONE or context.same_number(item):
+        return {}
+    return {"requested-tnl-key": str(names.tunnel_key(item.id))}

@@ -305,3 +305,12 @@ def test_a_segment_serves_one_interface_unless_they_are_uplinks(manager):
             manager.patch(path, **sent)
     with refused(255):
         manager.patch(f"{own[0]}/interfaces/one", **body(subnets=[{"ip_addresses": ["192.0.2.2"], "prefix_len": 64}]))
+
+
+def test_an_overlay_segment_that_becomes_a_vlan_segment_gives_its_overlay_id_back(manager):
+    vni = manager.patch("/infra/segments/a")["overlay_id"]
+    changed = manager.patch("/infra/segments/a", transport_zone_path=VLAN, vlan_ids=["5"], overlay_id=vni)
+    assert "overlay_id" not in changed
+    assert manager.patch("/infra/segments/b", overlay_id=vni)["overlay_id"] == vni
+    again = manager.patch("/infra/segments/a", transport_zone_path=OVERLAY)["overlay_id"]
+    assert again != vni

@@ -46,6 +46,8 @@ def _complete(draft: Draft, view: View) -> None:
         subnet["network"] = str(ipaddress.ip_interface(subnet["gateway_address"]).network)
     if zones.is_overlay(view.body(body["transport_zone_path"])):
         body.setdefault("overlay_id", _free_vni(draft.path, view))
+    else:
+        body.pop("overlay_id", None)  # what a segment had, or a client read, while it was an overlay segment
 
 
 def _choose_zone(draft: Draft, view: View) -> None:
@@ -72,7 +74,7 @@ def _check(draft: Draft, view: View) -> None:
     if "/tier-1s/" in path and "connectivity_path" in body:
         allowed = "the Tier-1 in the segment's own path is its gateway"
         raise errors.wrong(path, "connectivity_path", body["connectivity_path"], allowed, "leave the field out")
-    if "overlay_id" in draft.old and body.get("overlay_id") != draft.old["overlay_id"]:
+    if "overlay_id" in draft.old and body.get("overlay_id", draft.old["overlay_id"]) != draft.old["overlay_id"]:
         allowed = f"it is {draft.old['overlay_id']} and may not change"
         raise errors.wrong(path, "overlay_id", body.get("overlay_id"), allowed, trk=errors.IMMUTABLE)
     if zones.is_overlay(view.body(body["transport_zone_path"])):
