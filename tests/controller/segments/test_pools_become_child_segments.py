@@ -191,6 +191,7 @@ async def test_given_a_manager_that_is_away_or_refuses_then_the_pool_says_so_unt
     await eventually(lambda: joined.says("pool-ap", "Unknown", "ManagerRefuses"))
     password = (joined.fabric.served.home / "password").read_text().strip()
     assert password not in joined.cluster.log
+    assert [each["status"] for each in joined.fabric.audit()].count(403) == 1, "each counts towards a lock-out"
 
     await joined.configure(NODES_A)
     await eventually(lambda: joined.says("pool-ap", "True", "Realized"))
