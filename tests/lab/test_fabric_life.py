@@ -67,7 +67,11 @@ def test_a_fabric_from_up_to_down(up: Program) -> None:
 
     up.run("detach", "plain")
     up.run(*ping, code=1)
-    up.run("attach", "plain")
+    up.run("attach", "plain", "--segment", "/infra/segments/parent")
+    up.run("up", up.topology)
+    up.run(*ping, code=1)  # whoever put it on another segment meant it
+    up.run("detach", "plain", "--segment", "/infra/segments/parent")
+    up.run("up", up.topology)
     up.run(*ping)
 
     up.run("down")

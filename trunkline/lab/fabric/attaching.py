@@ -42,6 +42,17 @@ async def attach(lab: Lab, drawn: Topology, api: nsx.Nsx, machine: str, *, segme
     return path
 
 
+async def segment_of(lab: Lab, api: nsx.Nsx, machine: str) -> str:
+    """The segment that a machine's card is attached to, wherever somebody has put it; "" when to none.
+
+    Raises:
+        RemoteError: the policy API cannot be asked.
+    """
+    card = nsx.escaped(vifs.identity(lab, machine))
+    found = await api.search(f"resource_type:SegmentPort AND attachment.id:{card}")
+    return next((str(port["parent_path"]) for port in found), "")
+
+
 def _addresses(lab: Lab, drawn: Topology, machine: str) -> dict[str, Any]:
     """A cluster finds the segments of its nodes by their addresses; managers of machines tell those of cards they look after."""
     address = drawn.vifs()[machine].address

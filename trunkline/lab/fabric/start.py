@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trunkline.adapters import nsx
 from trunkline.lab import openvswitch
 from trunkline.lab.fabric import api, attaching, hypervisors, machines, manager
 from trunkline.lab.pki import Authority
@@ -39,4 +40,10 @@ async def _populate(lab: Lab, drawn: Topology) -> None:
     async with api.connect(lab) as policy:
         for path, body in drawn.fabric.objects.items():
             await policy.revise(path, lambda present, body=body: dict(body) if present is None else None)  # type: ignore[misc]
-        await together(*(attaching.attach(lab, drawn, policy, machine) for machine in drawn.vifs()))
+        await together(*(_attach(lab, drawn, policy, machine) for machine in drawn.vifs()))
+
+
+async def _attach(lab: Lab, drawn: Topology, policy: nsx.Nsx, machine: str) -> None:
+    """Attach a machine to the segment where it is drawn, unless somebody has put it on another one since."""
+    segment = await attaching.segment_of(lab, policy, machine)
+    await attaching.attach(lab, drawn, policy, machine, segment=segment)
