@@ -40,7 +40,10 @@ def where(lab: Lab, drawn: Topology, machine: str) -> str:
         if wiring.inside(lab, hypervisor, lambda: _present(port)):
             return hypervisor
     problem = problems.Problem(
-        code=UNPLUGGED, object=machine, found=f"no {port} anywhere", hint="`trunkline lab up` makes its cable anew"
+        code=UNPLUGGED,
+        object=machine,
+        found=f"no {port} anywhere",
+        hint="`trunkline lab down` and `trunkline lab up` make it anew",
     )
     raise problems.RemoteError(problems=[problem])
 
