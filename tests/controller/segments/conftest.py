@@ -107,8 +107,8 @@ async def fabric(network: Network, served: Served) -> AsyncIterator[Fabric]:
 
 def policy_api(served: Served, parents: tuple[str, ...], **more: str) -> str:
     """The table of the controller's settings."""
-    lines = {"url": served.url, "ca": served.authority, "user": "admin", "cluster": "blue", **more}
-    lines |= {"password_file": str(served.home / "password")}
+    lines = {"url": served.url, "ca": served.authority, "user": "admin", "cluster": "blue"}
+    lines |= {"password_file": str(served.home / "password"), **more}
     text = "".join(f'{name} = "{value}"\n' for name, value in lines.items())
     return f"[policy_api]\n{text}parents = {list(parents)}\nreobserve_seconds = 1.0\n"
 

@@ -197,6 +197,20 @@ async def test_given_a_manager_that_is_away_or_refuses_then_the_pool_says_so_unt
     await eventually(lambda: joined.says("pool-ap", "True", "Realized"))
 
 
+async def test_given_a_wrong_password_when_its_file_is_replaced_then_the_manager_is_asked_again_at_once(
+    joined: Joined, eventually: Eventually
+) -> None:
+    right = (joined.fabric.served.home / "password").read_text()
+    shown = joined.fabric.served.home / "shown"
+    shown.write_text("not it")
+    await joined.configure(NODES_A, password_file=str(shown))
+    await joined.hand.pool("pool-ap", "172.16.19.11", "172.16.19.50")
+    await eventually(lambda: joined.says("pool-ap", "Unknown", "ManagerRefuses"))
+
+    shown.write_text(right)
+    await eventually(lambda: joined.says("pool-ap", "True", "Realized"))
+
+
 async def test_given_a_manager_with_another_authority_when_its_file_is_replaced_then_the_controller_goes_on_by_itself(
     joined: Joined, tmp_path: Path, eventually: Eventually
 ) -> None:

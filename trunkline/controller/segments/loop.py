@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -31,7 +32,7 @@ from trunkline.kit.ids import NetworkId
 _FIRST_PAUSE = 0.5  # seconds; doubled each time (chosen: a binding is realised within a second)
 _LONGEST_PAUSE = 60.0
 _FILES_PAUSE = 1.0
-_LOCK_OUT_PAUSE = 60.0  # five wrong logins in fifteen minutes lock a user out, so do not hurry
+_LOCK_OUT_PAUSE = 240.0  # five wrong logins in fifteen minutes lock a user out
 
 _log = structlog.get_logger(__name__)
 
@@ -64,6 +65,12 @@ def shape(settings: PolicyApi) -> Shape:
         transport_zone=settings.transport_zone,
         tier1=settings.tier1,
     )
+
+
+def _ages(settings: PolicyApi) -> list[float]:
+    """When each file that says who we are was last written; 0 for one that is not there."""
+    files = (settings.password_file, settings.token_file, settings.certificate, settings.key)
+    return [Path(file).stat().st_mtime if Path(file).is_file() else 0.0 for file in files]
 
 
 class Segments:
@@ -103,7 +110,7 @@ class Segments:
             try:
                 standing, shape = await self._round(nsx, pools)
             except problems.TrunklineError as error:
-                await self._failed(error, _LOCK_OUT_PAUSE if isinstance(error, errors.Forbidden) else pause)
+                await (self._refused(error) if isinstance(error, errors.Forbidden) else self._failed(error, pause))
                 return min(pause * 2, self._longest)
             told = {pool.source.uid: (pool, self._verdict(pool, standing, shape)) for pool in pools}
             self._tell(told)
@@ -118,6 +125,15 @@ class Segments:
                 return connect(self._settings)
             except problems.IntentError as error:
                 await self._failed(error, _FILES_PAUSE)
+
+    async def _refused(self, error: problems.TrunklineError) -> None:
+        """Tell that we may not, and wait until what we show to the manager is another, or perhaps our rights."""
+        shown = _ages(self._settings)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _LOCK_OUT_PAUSE
+        await self._failed(error, _FILES_PAUSE)
+        while loop.time() < until and _ages(self._settings) == shown:  # noqa: ASYNC110 - there is no event for a file
+            await asyncio.sleep(_FILES_PAUSE)
 
     async def _failed(self, error: problems.TrunklineError, pause: float) -> None:
         """Tell that nothing can be known now, and wait."""
