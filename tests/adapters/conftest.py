@@ -78,6 +78,13 @@ class Cluster:
         for server, address in zip(others, raft[1:], strict=True):
             command = ["ovsdb-tool", "join-cluster", str(server.file), database, address, raft[0]]
             subprocess.run(command, check=True)
+        try:
+            self._start()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _start(self) -> None:
         for server in self.servers:
             server.start()
         for server in self.servers:
