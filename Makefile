@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help deps clients lab test lint unit check-all bench lock clean
 # Most tests wait for daemons, so two at a time are nearly twice as fast; a file stays together, because labs are per file.
-PYTEST = .venv/bin/pytest -n 2 --dist loadfile
+PYTEST = .venv/bin/pytest -n 2 --dist loadfile -rs
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.agent.conftest import run, until
+from trunkline.agent.settings import Settings
+from trunkline.agent.trial import Record, now
 
 pytestmark = pytest.mark.lab
 
@@ -62,6 +66,15 @@ def wait_for_bridge(node: Any) -> None:
     )
 
 
+def cut_off(site: Any, node: Any) -> Wire:
+    """Start the agent, and let the wire refuse the node as soon as there is a bridge."""
+    wire = Wire(site, node)
+    node.start_agent(ready=False)
+    wait_for_bridge(node)
+    wire.cut()
+    return wire
+
+
 def log_of(node: Any) -> str:
     return (node.directory / "agent.log").read_text()
 
@@ -76,10 +89,7 @@ def test_given_a_gateway_that_answers_then_the_card_stays_and_no_trial_is_left(n
 def test_given_a_gateway_that_falls_silent_then_the_card_is_given_back_and_not_moved_again_until_told(
     site: Any, node: Any
 ) -> None:
-    wire = Wire(site, node)
-    node.start_agent(ready=False)
-    wait_for_bridge(node)
-    wire.cut()
+    wire = cut_off(site, node)
     until(lambda: "TRK-0524" in log_of(node), 20)
     assert "10.77.0.11" in addresses(node, "eth0")
     assert "br-trunk" not in node.vsctl("list-br")
@@ -98,16 +108,34 @@ def test_given_a_gateway_that_falls_silent_then_the_card_is_given_back_and_not_m
 def test_given_an_agent_that_died_with_the_node_cut_off_then_the_card_comes_back_all_the_same(
     site: Any, node: Any
 ) -> None:
-    wire = Wire(site, node)
-    node.start_agent(ready=False)
-    wait_for_bridge(node)
-    wire.cut()
+    wire = cut_off(site, node)
     until(lambda: "speaks for the node" in log_of(node), 20)
     node.daemons.stop("agent")
     until(lambda: "10.77.0.11" in addresses(node, "eth0"), 20)
     until(lambda: not trial_of(node).exists())
     wire.mend()
     run("ip", "netns", "exec", node.namespace, "ping", "-c1", "-W2", "10.77.0.1")
+
+
+def test_given_a_refusal_that_cannot_be_written_then_the_card_comes_back_all_the_same(site: Any, node: Any) -> None:
+    (node.directory / "state" / "uplink-refused.json.new").mkdir(parents=True)  # as good as a full disk
+    wire = cut_off(site, node)
+    until(lambda: "speaks for the node" in log_of(node), 20)
+    node.daemons.stop("agent")
+    until(lambda: "10.77.0.11" in addresses(node, "eth0"), 20)
+    until(lambda: not trial_of(node).exists())
+    wire.mend()
+
+
+def test_given_an_agent_that_hangs_with_the_trial_open_then_the_watchdog_judges_and_ends_all_the_same(
+    node: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "uplink-trial.json"
+    chosen = msgspec.convert({**node.agent_settings(), "state_dir": str(tmp_path)}, Settings)
+    file.write_bytes(msgspec.json.encode(Record(boot="", ends=now() + 1, witnesses=(), settings=chosen)))
+    watchdog = subprocess.Popen([sys.executable, "-m", "trunkline.agent.watchdog", file], stdin=subprocess.PIPE)
+    assert watchdog.wait(15) == 0, "its input is open all the time"
+    assert not file.exists()
 
 
 def test_given_a_move_whose_agent_and_watchdog_died_when_the_card_is_given_back_by_hand_then_no_trial_is_left(

@@ -18,11 +18,11 @@ from trunkline.adapters.netlink import addresses, links
 from trunkline.adapters.netlink.connection import Connection
 from trunkline.adapters.ovs import control, monitors, program, rows
 from trunkline.adapters.ovs.switch import BridgeSpec, Switch
-from trunkline.agent import durable, labels, spans, teams, uplinks
+from trunkline.agent import labels, spans, teams, uplinks
 from trunkline.agent.settings import Settings
 from trunkline.agent.spans import Cards, Here, Layout
 from trunkline.intent.monitors import Agenda, Mirror, Monitor, Remote, Standing
-from trunkline.kit import ids, problems
+from trunkline.kit import durable, ids, problems
 
 _OPEN_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
@@ -46,9 +46,12 @@ class Monitoring:
     def want(self, agenda: Agenda) -> None:
         """From now on this is wanted."""
         if agenda != self._agenda:
-            durable.write(self._file, msgspec.json.encode(agenda))
             self._agenda = agenda
             self._changed.set()
+            try:
+                durable.write(self._file, msgspec.json.encode(agenda))
+            except OSError as error:  # needed only by an agent that starts while the manager is away
+                _log.warning("monitors cannot be recorded", file=str(self._file), error=str(error))
 
     async def standing(self, known: Standing | None) -> Standing:
         """How far this hypervisor is, as soon as that is another than the `known` one."""

@@ -21,10 +21,10 @@ import structlog
 
 from trunkline.adapters.kube import client
 from trunkline.adapters.netlink import outfit
-from trunkline.agent import durable, witnesses
+from trunkline.agent import witnesses
 from trunkline.agent.settings import Settings
 from trunkline.agent.witnesses import Endpoint, Gateway, Witness
-from trunkline.kit import problems
+from trunkline.kit import durable, problems
 
 CUT_OFF = problems.register("TRK-0524", "A network card was given back because its move cut the node off")
 
@@ -110,8 +110,8 @@ class Trial:
 
     def _reap(self) -> None:
         if self._watchdog:
-            self._watchdog.wait()
-            self._watchdog = None
+            with self._watchdog:  # closes its input, too
+                self._watchdog = None
 
 
 def forgive(settings: Settings) -> None:
@@ -188,4 +188,7 @@ def _read(path: Path, kind: type[StructT]) -> StructT | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:  # written by another version
+        _log.warning("a file of the agent's state cannot be read", file=str(path), error=str(error))
         return None

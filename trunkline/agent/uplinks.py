@@ -18,10 +18,10 @@ from trunkline.adapters.netlink import links, offload, outfit
 from trunkline.adapters.netlink.connection import Connection
 from trunkline.adapters.netlink.outfit import Outfit
 from trunkline.adapters.ovs.switch import BridgeSpec, PortSpec, Switch
-from trunkline.agent import durable, labels, witnesses
+from trunkline.agent import labels, witnesses
 from trunkline.agent.settings import Uplink
 from trunkline.agent.trial import Trial
-from trunkline.kit import problems
+from trunkline.kit import durable, problems
 
 NO_CARD = problems.register("TRK-0520", "An uplink's network interface does not exist")
 REFUSED = problems.register("TRK-0521", "The kernel refused a step of moving an uplink's addresses")

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from trunkline.agent import durable, trial, witnesses
+from trunkline.agent import trial, witnesses
 from trunkline.agent.trial import Record, Refusal
-from trunkline.kit import problems
+from trunkline.kit import durable, problems
 
 _ASK_AGAIN_SECONDS = 0.1
 _RESTORE_AGAIN_SECONDS = 1.0
@@ -40,18 +40,22 @@ async def judge(path: Path) -> None:
 
 async def _moved(record: Record) -> None:
     """Return when the move is done or has been given up, at the latest when the time is up."""
-    waiting = asyncio.to_thread(sys.stdin.buffer.read)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sys.stdin, ended.set)  # nobody writes; not a thread, which would keep us while the input is open
     try:
-        await asyncio.wait_for(waiting, max(0.0, record.ends - trial.now()))
+        await asyncio.wait_for(ended.wait(), max(0.0, record.ends - trial.now()))
     except TimeoutError:
         return
+    finally:
+        loop.remove_reader(sys.stdin)
 
 
 async def _undo(record: Record, refusal: Refusal) -> None:
     from trunkline.agent import main  # heavy, and rarely needed
 
     _log.error("the node is cut off; its network cards are given back", silent=refusal.silent)
-    durable.write(trial.refusal_of(record.settings), msgspec.json.encode(refusal))
+    _refuse(record, refusal)
     while True:
         try:
             await main.restore(record.settings)
@@ -59,6 +63,17 @@ async def _undo(record: Record, refusal: Refusal) -> None:
         except (problems.RemoteError, OSError, TimeoutError) as error:
             _log.error("the network cards could not be given back yet", error=str(error))
             await asyncio.sleep(_RESTORE_AGAIN_SECONDS)
+
+
+def _refuse(record: Record, refusal: Refusal) -> None:
+    """Keep the agent from trying again.
+
+    A full disk must not keep the card from its node; while it is full no other trial can be opened, so nothing moves.
+    """
+    try:
+        durable.write(trial.refusal_of(record.settings), msgspec.json.encode(refusal))
+    except OSError as error:
+        _log.error("the refusal could not be written", error=str(error))
 
 
 if __name__ == "__main__":

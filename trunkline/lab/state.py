@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.kit import ids, problems
+from trunkline.kit import durable, ids, problems
 
 NO_LAB = problems.register("TRK-0610", "There is no such lab.")
 BUSY = problems.register("TRK-0611", "Another command is changing this lab.")
@@ -124,20 +124,12 @@ class Lab:
     def write(self, record: Record, *, topology: str) -> None:
         """Make the directory and write the record durably, before anything is started."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._put(self.topology_file, topology.encode())
+        durable.write(self.topology_file, topology.encode())
         self.update(record)
 
     def update(self, record: Record) -> None:
         """Replace the record."""
-        self._put(self.directory / "lab.json", msgspec.json.format(msgspec.json.encode(record)))
-
-    def _put(self, path: Path, content: bytes) -> None:
-        draft = path.with_suffix(".new")
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(path)
+        durable.write(self.directory / "lab.json", msgspec.json.format(msgspec.json.encode(record)))
 
     def forget(self, *, keep_logs: bool) -> None:
         """Remove the directory (logs may stay) and the short link."""

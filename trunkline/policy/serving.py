@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from trunkline.adapters import serving
-from trunkline.kit import clock, problems
+from trunkline.kit import clock, durable, problems
 
 NO_SOCKET = problems.register("TRK-0921", "The policy manager cannot listen on its address.")
 
@@ -52,7 +51,7 @@ def context(home: Path, names: Sequence[str]) -> ssl.SSLContext:
     made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     made.set_alpn_protocols(["http/1.1"])
     private = home / "server.pem"
-    _write(private, _server_certificate(issuer, key, names))
+    durable.write(private, _server_certificate(issuer, key, names), mode=0o600)
     made.load_cert_chain(private)
     return made
 
@@ -79,9 +78,9 @@ def _authority(home: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        _write(private, _pem(key))
+        durable.write(private, _pem(key), mode=0o600)
         signed = made.add_extension(usage, critical=True).sign(key, hashes.SHA256())
-        _write(certificate, signed.public_bytes(serialization.Encoding.PEM), mode=0o644)
+        durable.write(certificate, signed.public_bytes(serialization.Encoding.PEM))
     loaded = serialization.load_pem_private_key(private.read_bytes(), None)
     assert isinstance(loaded, ec.EllipticCurvePrivateKey)
     return x509.load_pem_x509_certificate(certificate.read_bytes()), loaded
@@ -130,12 +129,3 @@ def _name(host: str) -> x509.GeneralName:
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     plain = serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-
-
-def _write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Write a file in one step: nobody ever finds half of it, and only its owner can read it unless `mode` says so."""
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-    fresh.replace(path)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from trunkline.dialects.nsx import errors
+from trunkline.dialects.nsx import errors, inside
 from trunkline.dialects.nsx.view import Body
 
 Predicate = Callable[[Body], bool]
@@ -124,7 +124,7 @@ def _split(clause: str) -> tuple[str, str, str]:
 def _compare(field: str, value: str) -> Predicate:
     pattern = re.compile(_expression(value), re.I | re.S)
     steps = field.split(".")
-    return lambda body: any(pattern.fullmatch(found) for found in _values(body, steps))
+    return lambda body: any(pattern.fullmatch(found) for found in _texts(body, steps))
 
 
 def _expression(value: str) -> str:
@@ -132,17 +132,12 @@ def _expression(value: str) -> str:
     return "".join(".*" if piece == "*" else re.escape(piece[-1] if piece[0] == "\\" else piece) for piece in pieces)
 
 
-def _values(value: Any, steps: list[str]) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _values(item, steps)
-    elif steps:
-        if isinstance(value, dict) and steps[0] in value:
-            yield from _values(value[steps[0]], steps[1:])
-    elif isinstance(value, bool):
-        yield str(value).lower()
-    elif value is not None and not isinstance(value, dict):
-        yield str(value)
+def _texts(body: Any, steps: list[str]) -> Iterator[str]:
+    for value in inside.values(body, steps):
+        if isinstance(value, bool):
+            yield str(value).lower()
+        elif value is not None and not isinstance(value, dict):
+            yield str(value)
 
 
 def _kind(tokens: list[tuple[str, str]]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from trunkline.dialects.nsx import inside
 from trunkline.dialects.nsx.catalogue import BY_TYPE
 from trunkline.dialects.nsx.compose import SERVER_FIELDS
 from trunkline.dialects.nsx.realisation.made import unsupported
@@ -182,7 +183,7 @@ def remarks(entry: Entry) -> list[Problem]:
     found = [
         unsupported(kind, entry.path, field.path, _shown(values), field.why)
         for field in _FIELDS.get(kind, ())
-        if (values := [value for value in _values(body, field.path.split(".")) if _asks(value, field)])
+        if (values := [value for value in inside.values(body, field.path.split(".")) if _asks(value, field)])
     ]
     return [*found, *_bound(entry, body), *_unknown(entry, body)]
 
@@ -206,18 +207,6 @@ def _unknown(entry: Entry, body: Body) -> Iterator[Problem]:
 
 def _asks(value: Any, field: Field) -> bool:
     return value not in _NOTHING and value not in field.harmless
-
-
-def _values(value: Any, steps: list[str]) -> Iterator[Any]:
-    """The values at the end of a dotted path; empty arrays and objects are none."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _values(item, steps)
-    elif steps:
-        if isinstance(value, dict) and steps[0] in value:
-            yield from _values(value[steps[0]], steps[1:])
-    elif value != {}:
-        yield value
 
 
 def _shown(values: list[Any]) -> str:
