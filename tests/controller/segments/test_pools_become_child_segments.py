@@ -206,9 +206,13 @@ async def test_given_a_wrong_password_when_its_file_is_replaced_then_the_manager
     await joined.configure(NODES_A, password_file=str(shown))
     await joined.hand.pool("pool-ap", "172.16.19.11", "172.16.19.50")
     await eventually(lambda: joined.says("pool-ap", "Unknown", "ManagerRefuses"))
+    await joined.hand.pool("pool-late", "172.16.20.11", "172.16.20.50", gateway="172.16.20.1", vlan=20)
+    await eventually(lambda: joined.says("pool-late", "Unknown", "ManagerRefuses"))
+    assert [each["status"] for each in joined.fabric.audit()].count(403) == 1, "each counts towards a lock-out"
 
     shown.write_text(right)
     await eventually(lambda: joined.says("pool-ap", "True", "Realized"))
+    await eventually(lambda: joined.says("pool-late", "True", "Realized"))
 
 
 async def test_given_a_manager_with_another_authority_when_its_file_is_replaced_then_the_controller_goes_on_by_itself(

@@ -397,5 +397,8 @@ async def test_given_a_full_disk_when_a_container_is_started_then_it_is_started_
     await pods.create("p")
     pod = await pods.until_phase("p", "Running")
     assert failures
-    assert len(processes.in_namespace(namespaces.path_of(netns_of(kubelet, pod)))) == 1
-    await pods.eventually(lambda: records(kubelet)[pod["metadata"]["uid"]].containers["main"].process)
+    [running] = processes.in_namespace(namespaces.path_of(netns_of(kubelet, pod)))
+    assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+    await pods.eventually(lambda: records(kubelet)[pod["metadata"]["uid"]].containers["main"].process == running)
+    assert len(failures) == 2
+    assert processes.in_namespace(namespaces.path_of(netns_of(kubelet, pod))) == [running]

@@ -106,11 +106,13 @@ class Segments:
         """Run rounds until one fails, and wait after that; seconds to wait should the next one fail, too."""
         while True:
             self._changed.clear()
-            pools = self._world.all_pools()
+            pools, shown = self._world.all_pools(), _ages(self._settings)
             try:
                 standing, shape = await self._round(nsx, pools)
             except problems.TrunklineError as error:
-                await (self._refused(error) if isinstance(error, errors.Forbidden) else self._failed(error, pause))
+                await (
+                    self._refused(error, shown) if isinstance(error, errors.Forbidden) else self._failed(error, pause)
+                )
                 return min(pause * 2, self._longest)
             told = {pool.source.uid: (pool, self._verdict(pool, standing, shape)) for pool in pools}
             self._tell(told)
@@ -126,20 +128,23 @@ class Segments:
             except problems.IntentError as error:
                 await self._failed(error, _FILES_PAUSE)
 
-    async def _refused(self, error: problems.TrunklineError) -> None:
-        """Tell that we may not, and wait until what we show to the manager is another, or perhaps our rights."""
-        shown = _ages(self._settings)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + _LOCK_OUT_PAUSE
-        await self._failed(error, _FILES_PAUSE)
-        while loop.time() < until and _ages(self._settings) == shown:  # noqa: ASYNC110 - there is no event for a file
-            await asyncio.sleep(_FILES_PAUSE)
+    async def _refused(self, error: problems.TrunklineError, shown: list[float]) -> None:
+        """Tell that we may not, and wait until another secret than `shown` is there, or perhaps other rights."""
+        await self._failed(error, _LOCK_OUT_PAUSE, lambda: _ages(self._settings) != shown)
 
-    async def _failed(self, error: problems.TrunklineError, pause: float) -> None:
-        """Tell that nothing can be known now, and wait."""
+    async def _failed(
+        self, error: problems.TrunklineError, pause: float, over: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Tell that nothing can be known now, also of a pool that comes meanwhile, and wait so long, or until it is `over`."""
         _log.warning("policy manager cannot be worked with", error=str(error), again_in=pause)
-        self._tell({pool.source.uid: (pool, verdicts.unknown(error)) for pool in self._world.all_pools()})
-        await asyncio.sleep(pause)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + pause
+        news = True
+        while (left := until - loop.time()) > 0 and not over():
+            if news:
+                self._changed.clear()
+                self._tell({pool.source.uid: (pool, verdicts.unknown(error)) for pool in self._world.all_pools()})
+            news = await self._wait(min(left, _FILES_PAUSE))
 
     async def _round(self, nsx: Nsx, pools: Iterable[AnyPool]) -> tuple[Standing, Shape]:
         shape, missing = await self._parents(nsx)

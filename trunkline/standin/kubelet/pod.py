@@ -68,6 +68,7 @@ class Worker:
         self._change = asyncio.Event()
         self._dirty = asyncio.Event()
         self._published: Json | None = None
+        self._unsaved: asyncio.TimerHandle | None = None
         self.update(pod)
 
     def update(self, pod: Json | None) -> None:
@@ -93,6 +94,7 @@ class Worker:
                 await self._leaving.wait()
             finally:
                 await _end(tasks)
+                self._forget_to_save()
         await self._leave()
 
     async def _insist(self, part: Callable[[], Awaitable[None]]) -> None:
@@ -142,8 +144,18 @@ class Worker:
                 pause = min(pause * 2, _LONGEST_RETRY)
 
     def _save(self) -> None:
-        self._machine.records.save(self._sandbox)
+        """Write down what the containers do, later if it cannot be now: they run, and are found by their mark without it."""
+        self._forget_to_save()
+        try:
+            self._machine.records.save(self._sandbox)
+        except OSError as error:
+            _log.warning("record not written", pod=self._sandbox.pod, error=str(error), again_in=_AFTER_A_FALL)
+            self._unsaved = asyncio.get_running_loop().call_later(_AFTER_A_FALL, self._save)
         self._dirty.set()
+
+    def _forget_to_save(self) -> None:
+        if self._unsaved:
+            self._unsaved.cancel()
 
     async def _tell(self, type: str, reason: str, message: str) -> None:
         kind = cast(Literal["Normal", "Warning"], type)
