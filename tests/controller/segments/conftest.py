@@ -57,7 +57,7 @@ class Fabric:
         answer = await self.http.get(path)
         return answer.json() if answer.status_code == 200 else None
 
-    async def put(self, path: str, **body: Any) -> Any:
+    async def put(self, path: str, /, **body: Any) -> Any:
         answer = await self.http.put(path, content=msgspec.json.encode(body))
         assert answer.status_code == 200, answer.text
         return answer.json()

@@ -136,6 +136,39 @@ async def test_given_a_segment_of_somebody_else_under_our_name_then_it_stays_as_
     assert await joined.fabric.bindings() == {}
 
 
+async def test_given_an_administrator_who_switches_a_child_off_then_the_pool_says_so_and_nobody_fights_over_it(
+    joined: Joined, eventually: Eventually
+) -> None:
+    child = "/infra/segments/blue-vlan-19"
+    await joined.hand.pool("pool-ap", "172.16.19.11", "172.16.19.50")
+    await eventually(lambda: joined.says("pool-ap", "True", "Realized"))
+    was = await joined.fabric.get(child)
+    assert was is not None
+
+    off = await joined.fabric.put(child, **{**was, "admin_state": "DOWN", "display_name": "theirs"})
+    await eventually(lambda: joined.says("pool-ap", "False", "SwitchedOff"))
+    message = (await joined.condition("pool-ap"))["message"]
+    assert message.startswith(f"{child}: found admin_state DOWN, ")
+
+    async def told() -> bool:
+        selector = "involvedObject.name=pool-ap,involvedObject.kind=IPPool"
+        events, _ = await joined.hand.kube.list(resources.EVENTS, field_selector=selector)
+        return [event["message"] for event in events if event["reason"] == "AttachedSwitchedOff"] == [message]
+
+    async def named_as_before() -> bool:
+        now = await joined.fabric.get(child)
+        return now is not None and now["display_name"] == was["display_name"] and now["admin_state"] == "DOWN"
+
+    await eventually(told)
+    await eventually(named_as_before)  # what we say of it is put back, what we do not say is theirs
+
+    now = await joined.fabric.get(child)
+    assert now is not None
+    assert now["_revision"] == off["_revision"] + 1
+    await joined.fabric.put(child, **{**now, "admin_state": "UP"})
+    await eventually(lambda: joined.says("pool-ap", "True", "Realized"))
+
+
 async def test_given_a_vm_on_the_child_when_the_pool_goes_then_the_segment_stays_for_the_vm(
     joined: Joined, eventually: Eventually
 ) -> None:

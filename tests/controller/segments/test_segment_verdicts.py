@@ -126,6 +126,18 @@ def test_a_subnet_whose_gateway_found_no_room_is_told_which_one_has_it():
     assert "172.16.19.254/24" in message
 
 
+def test_a_child_that_somebody_switched_off_is_worse_than_one_that_waits_and_names_what_and_where():
+    standing = Standing(plan=Plan(switched_off={19: ("admin_state DOWN",)}))
+
+    status, reason, message = said(standing)
+
+    assert (status, reason) == ("False", "SwitchedOff")
+    assert message.startswith(f"{SHAPE.child(19)}: found admin_state DOWN, ")
+    assert said(standing, (20, "172.16.20.254/24"))[1] == "Pending"
+    refused = Standing(plan=standing.plan, failures={SHAPE.child(19): errors.ApiError(400, 1, "no", SHAPE.child(19))})
+    assert said(refused)[1] == "Refused"
+
+
 def test_a_manager_that_cannot_be_asked_leaves_it_open():
     away = verdicts.unknown(errors.unreachable("GET x", "refused"))
     assert (away.status, away.reason) == ("Unknown", "ManagerUnreachable")

@@ -11,7 +11,7 @@ something of theirs under our name, or a copy of ours elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -88,6 +88,18 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 def tagged(document: Mapping[str, Any], scope: str) -> list[str]:
     """The values of the document's tags of a scope."""
     return [str(tag.get("tag", "")) for tag in document.get("tags") or () if tag.get("scope") == scope]
+
+
+def switched_off(document: Mapping[str, Any], *, routed: bool) -> Iterator[str]:
+    """The fields by which somebody has switched off a segment of ours, or its gateway if that is ours (`routed`).
+
+    We set none of them, so they are somebody's wish: `revised` leaves them alone.
+    """
+    if document.get("admin_state", "UP") != "UP":
+        yield f"admin_state {document['admin_state']}"
+    connectivity = (document.get("advanced_config") or {}).get("connectivity", "ON")
+    if routed and connectivity != "ON":
+        yield f"advanced_config.connectivity {connectivity}"
 
 
 def revised(current: Document, body: Document) -> Document:

@@ -53,6 +53,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     routed: dict[int, tuple[str, ...]] = {}
     """By VLAN the gateway addresses that the Tier-1 takes, if there is one."""
 
+    switched_off: dict[int, tuple[str, ...]] = {}
+    """By VLAN what somebody has switched off at its child segment ("admin_state DOWN"), where that is so."""
+
 
 class Observed(msgspec.Struct, frozen=True):
     """Documents as the manager has them: of any kind and anybody's, each once; those that do not matter do no harm."""
@@ -103,6 +106,7 @@ def plan(wanted: Mapping[int, Wanted], observed: Observed, shape: Shape) -> Plan
         ),
         conflicts=conflicts,
         routed=routed,
+        switched_off=dict(_switched_off(wanted, segments, shape)),
     )
 
 
@@ -132,6 +136,15 @@ def _conflicts(wanted: Iterable[int], foreign: Sequence[Document], shape: Shape)
                     tag=int(found.get("vlan_traffic_tag") or 0),
                     cluster=", ".join(documents.tagged(found, documents.CLUSTER)),
                 )
+
+
+def _switched_off(
+    wanted: Iterable[int], segments: Mapping[str, Document], shape: Shape
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    for vlan in wanted:
+        now = segments.get(shape.child(vlan), {})
+        if found := tuple(documents.switched_off(now, routed=bool(shape.tier1))):
+            yield vlan, found
 
 
 def _routed(wanted: Wanted, now: Document | None) -> tuple[str, ...]:

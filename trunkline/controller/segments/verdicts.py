@@ -22,11 +22,15 @@ TYPE = "Attached"
 TAG_TAKEN = problems.register("TRK-0733", "A VLAN tag of a parent segment is bound by somebody else.")
 ONE_GATEWAY = problems.register("TRK-0734", "Two subnets of one VLAN want a gateway on one child segment.")
 NODE_NOT_FOUND = problems.register("TRK-0735", "The segment of a node VM cannot be found.")
+SWITCHED_OFF = problems.register(
+    "TRK-0736", "Somebody has switched off a child segment of this cluster, or its gateway."
+)
 
 _WORST_FIRST = (
     "TagConflict",
     "ForeignSegment",
     "Refused",
+    "SwitchedOff",
     "GatewayConflict",
     "NodeNotFound",
     "RealizationFailed",
@@ -92,6 +96,8 @@ def _findings(vlan: int, standing: Standing, shape: Shape) -> Iterator[_Finding]
     if error := standing.failures.get(shape.child(vlan)):
         yield _failed(error)
         return
+    if found := standing.plan.switched_off.get(vlan):
+        yield _Finding("SwitchedOff", str(_off(shape.child(vlan), found)))
     for path in (shape.binding(vlan, parent) for parent in shape.parents if parent not in conflicts):
         state, why = standing.realized.get(path, ("UNREALIZED", ""))
         if path in standing.failures:
@@ -116,6 +122,16 @@ def _taken(conflict: Conflict) -> problems.Problem:
         found=f"tag {conflict.tag} bound by {conflict.binding}{holder}",
         allowed="a tag of a parent leads to one child, and a child has one tag of a parent",
         hint="delete that binding, or give the pool another VLAN",
+    )
+
+
+def _off(child: str, found: Sequence[str]) -> problems.Problem:
+    return problems.Problem(
+        code=SWITCHED_OFF,
+        object=child,
+        found=", ".join(found),
+        allowed="pods on it are cut off; whoever set it meant it, so it is left as it is",
+        hint="switch it on again in the manager, or give the pool another VLAN",
     )
 
 
