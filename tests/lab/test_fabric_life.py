@@ -53,6 +53,7 @@ def up(program: Program, tmp_path: Path) -> Program:
 def test_a_fabric_from_up_to_down(up: Program) -> None:
     lab = up.lab("two-hypervisors")
     ping = ("exec", "vm/node/web", "--", "ping", "-c", "1", "-W", "2", "10.2.0.3")
+    patiently = ("exec", "vm/node/web", "--", "ping", "-c", "1", "-w", "20", "10.2.0.3")  # one answer is enough
 
     up.run(*ping)
     assert "did you mean 'node'" in up.run("migrate", "noed", "hv-2", code=2)
@@ -64,6 +65,16 @@ def test_a_fabric_from_up_to_down(up: Program) -> None:
     assert "vif-node" in up.run("capture", "port/node", "-i", "nothing", code=2)
     up.run("status")
     up.run(*ping)
+
+    # Ends of a card's, a container's, a hypervisor's and a switch's cable: of each the other end goes with it.
+    for host, interface in (("node", "eth0"), ("node.web", "eth0"), ("hv-1", "eth0"), ("tor", "hv-2")):
+        subprocess.run(["ip", "-n", lab.namespace(host), "link", "delete", interface], check=True)
+    up.run(*ping, code=2)
+    up.run("up", up.topology)
+    up.run(*patiently)
+    assert "node on hv-1 is detached" in up.run("detach", "node")  # where it is drawn, for nothing else tells
+    up.run("up", up.topology)
+    up.run(*patiently)
 
     up.run("detach", "plain")
     up.run(*ping, code=1)

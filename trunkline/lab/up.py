@@ -6,7 +6,7 @@ Safe to repeat: what stands is left alone, what died is started again.  Whatever
 from __future__ import annotations
 
 from trunkline.kit import problems
-from trunkline.lab import advice, namespaces, openvswitch, processes, state, wiring
+from trunkline.lab import advice, namespaces, openvswitch, processes, replugging, state, wiring
 from trunkline.lab.progress import Progress
 from trunkline.lab.state import Lab, Record
 from trunkline.lab.topology import Topology
@@ -60,6 +60,7 @@ async def _wire(lab: Lab, drawn: Topology) -> None:
             hint=f"`trunkline lab down --name {lab.name}` removes what there is",
         )
         raise problems.RemoteError(problems=[problem]) from error
+    await replugging.replug(lab, drawn)
 
 
 def _record(lab: Lab, text: str, fresh: Record) -> None:

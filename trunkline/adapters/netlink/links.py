@@ -15,7 +15,7 @@ from trunkline.adapters.netlink import message
 from trunkline.adapters.netlink.connection import Connection
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
-IFF_UP = 0x1
+IFF_UP, _IFF_PROMISC = 0x1, 0x100
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 4, 5, 18, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
@@ -36,6 +36,8 @@ class Link(msgspec.Struct, frozen=True):
     mtu: int
     up: bool
     kind: str = ""
+    promiscuous: bool = False
+    """Whether somebody has set it so; who only listens to packets for a while is not seen."""
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -164,6 +166,7 @@ def parse(body: bytes) -> Link:
         mtu=struct.unpack("=I", found.get(_IFLA_MTU, bytes(4)))[0],
         up=bool(flags & IFF_UP),
         kind=_string(info.get(_IFLA_INFO_KIND, b"")),
+        promiscuous=bool(flags & _IFF_PROMISC),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.adapters import nsx
 from trunkline.lab import openvswitch
-from trunkline.lab.fabric import api, attaching, hypervisors, machines, manager
+from trunkline.lab.fabric import api, attaching, hypervisors, machines, manager, vifs
 from trunkline.lab.pki import Authority
 from trunkline.lab.progress import Progress
 from trunkline.lab.state import Lab
@@ -45,5 +45,6 @@ async def _populate(lab: Lab, drawn: Topology) -> None:
 
 async def _attach(lab: Lab, drawn: Topology, policy: nsx.Nsx, machine: str) -> None:
     """Attach a machine to the segment where it is drawn, unless somebody has put it on another one since."""
+    await vifs.forget_elsewhere(lab, drawn, machine)
     segment = await attaching.segment_of(lab, policy, machine)
     await attaching.attach(lab, drawn, policy, machine, segment=segment)

@@ -13,6 +13,7 @@ from trunkline.adapters.netlink.connection import Connection
 from trunkline.kit import problems
 from trunkline.lab import layout, namespaces, openvswitch, wiring
 from trunkline.lab.state import Lab
+from trunkline.lab.together import together
 from trunkline.lab.topology import VIF, Topology
 
 INTEGRATION_BRIDGE = "br-int"
@@ -43,7 +44,7 @@ def where(lab: Lab, drawn: Topology, machine: str) -> str:
         code=UNPLUGGED,
         object=machine,
         found=f"no {port} anywhere",
-        hint="`trunkline lab down` and `trunkline lab up` make it anew",
+        hint="`trunkline lab up` makes it anew",
     )
     raise problems.RemoteError(problems=[problem])
 
@@ -59,6 +60,16 @@ async def plug(lab: Lab, machine: str, hypervisor: str) -> None:
     words = ["--may-exist", "add-port", INTEGRATION_BRIDGE, port, "--", "set", "interface", port]
     await openvswitch.vsctl(lab, hypervisor, *words, *(f"external_ids:{each}" for each in identities))
     await openvswitch.vsctl(lab, hypervisor, _INSTALLED, "wait-until", "interface", port, _HAS_FLOWS)
+
+
+async def forget_elsewhere(lab: Lab, drawn: Topology, machine: str) -> None:
+    """Have no hypervisor claim a card whose cable it has not: one that was cut is made anew where the machine is drawn.
+
+    Raises:
+        RemoteError: a database refused.
+    """
+    here = where(lab, drawn, machine)
+    await together(*(unplug(lab, machine, each) for each in drawn.hypervisors if each != here))
 
 
 async def unplug(lab: Lab, machine: str, hypervisor: str) -> None:
