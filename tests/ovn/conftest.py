@@ -24,6 +24,7 @@ GOLDEN = Path(__file__).parent / "golden"
 _KINDS = {
     "networks": model.Network,
     "subnets": model.Subnet,
+    "filters": model.Filter,
     "ports": model.Port,
     "routers": model.Router,
     "qos": model.Qos,
@@ -59,7 +60,7 @@ class Database:
         observed = ovn.Observed(owner)
         for table, rows in self.rows.items():
             for uuid, row in rows.items():
-                children = {column: frozenset(row[column]) for column in schema.CHILDREN[table]}
+                children = {column: frozenset(row[column]) for column in schema.SETS[table]}
                 observed.put(table, uuid, {name: row[name] for name in schema.TABLES[table].columns}, children)
         return observed
 
@@ -67,7 +68,7 @@ class Database:
         """Add a row as somebody with ovn-nbctl would."""
         uuid = uuid or f"uuid-{next(self._numbers):06}"
         blank = {name: column.default for name, column in schema.TABLES[table].columns.items()}
-        self.rows[table][uuid] = blank | {name: set() for name in schema.CHILDREN[table]} | columns
+        self.rows[table][uuid] = blank | {name: set() for name in schema.SETS[table]} | columns
         return uuid
 
     def apply(self, plan: ovn.Plan) -> None:
@@ -90,6 +91,8 @@ class Database:
             column: sorted((self._plain(child, self.rows[child][uuid]) for uuid in row[column]), key=repr)
             for column, child in schema.CHILDREN[table].items()
         }
+        for column, listed in schema.LISTED[table].items():
+            below[column] = sorted(self.rows[listed][uuid]["name"] for uuid in row[column])
         return columns | below
 
     def _value(self, column: schema.Column, value: Any) -> Any:
@@ -119,8 +122,9 @@ class Database:
     def collect(self) -> None:
         """Rows that live in no set are gone, as at the end of every transaction."""
         for table, shape in schema.TABLES.items():
-            if shape.parent:
-                alive = set().union(*(row[shape.parent_column] for row in self.rows[shape.parent].values()))
+            if shape.homes:
+                homes = [row[column] for above, column in shape.homes.items() for row in self.rows[above].values()]
+                alive = set().union(*homes)
                 self.rows[table] = {uuid: row for uuid, row in self.rows[table].items() if uuid in alive}
         self._forget_gone()
 
@@ -131,6 +135,9 @@ class Database:
             for name in (name for name, column in shape.columns.items() if column.shape is schema.Shape.ROW):
                 for row in self.rows[table].values():
                     row[name] = row[name] if row[name] in alive else None
+            for column in schema.LISTED[table]:
+                for row in self.rows[table].values():
+                    row[column] = row[column] & alive
 
     def _check(self) -> None:
         for table, rows in self.rows.items():

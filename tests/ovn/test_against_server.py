@@ -127,6 +127,12 @@ async def test_match_with_every_kind_of_term_is_parsed_by_ovn(intent_of_case: An
         pytest.param("limits-of-ports", r'inport == "vif-a".*ip.dscp = 46', id="mark"),
         pytest.param("limits-of-ports", r'outport == "vif-a/1002".*ip.dscp = 0', id="mark-of-a-nested-port"),
         pytest.param(
+            "filters-of-ports",
+            r"ls_in_acl_after_lb +\).*priority=2002 .*inport == @filter_infra\w+_usual_\w+ && ip4 && udp.dst == 68\), "
+            r"action=\(/\* drop \*/\)",
+            id="filter-in-the-stage-after-the-firewalls",
+        ),
+        pytest.param(
             "translations-at-two-gateways",
             r'ip4.src == 10.2.0.11 .*is_chassis_resident\("cr-router:up/320\|t0"\).*192.168.32.77',
             id="translation-at-the-gateway-it-names",
@@ -151,6 +157,56 @@ async def test_nested_port_is_bound_by_parent_and_tag(intent_of_case: Any, ovn_c
     columns = ("--bare", "--columns=parent_port,tag", "find", "port_binding")
     assert ovn_central.sbctl(*columns, 'logical_port="vif-b/1003"').split() == ["vif-b", "1003"]
     assert ovn_central.sbctl(*columns, 'logical_port="vif-b"').split() == []
+
+
+USUAL, STRICT, NONE = (
+    ("infra/segments/parent", "vif-a"),
+    ("infra/segments/web", "vif-b"),
+    ("infra/segments/web", "vif-c"),
+)
+MACHINE = "02:00:00:00:00:01"
+ANYBODY = "eth.dst == 02:00:00:00:00:99"
+DHCP_OFFER = f"{ANYBODY} && ip4 && udp && udp.src == 67 && udp.dst == 68"
+DHCPV6_REQUEST = f"{ANYBODY} && ip6 && udp && udp.src == 546 && udp.dst == 547"
+ADVERTISEMENT = "eth.dst == 33:33:00:00:00:01 && ip6 && icmp6.type == 134 && icmp6.code == 0 && ip.ttl == 255"
+BPDU, LLDP = "eth.dst == 01:80:c2:00:00:00 && eth.type == 0x5ff", "eth.dst == 01:80:c2:00:00:0e && eth.type == 0x88cc"
+LOOP = f"{ANYBODY} && eth.type == 0x9000"
+
+
+BLOCKED = [
+    (USUAL, DHCP_OFFER),
+    (USUAL, BPDU),
+    (("infra/segments/web", "vif-a/1002"), DHCP_OFFER),
+    (STRICT, DHCPV6_REQUEST),
+    (STRICT, LOOP),
+]
+PASSING = [
+    (USUAL, LLDP),
+    (USUAL, LOOP),
+    (STRICT, DHCP_OFFER),
+    (STRICT, LLDP),
+    (STRICT, ADVERTISEMENT),
+    (STRICT, f"{ANYBODY} && arp"),
+    (STRICT, f"{ANYBODY} && ip4 && tcp"),
+    (NONE, DHCP_OFFER),
+    (("infra/segments/web", "localnet:infra/segments/web|trunk"), DHCP_OFFER),
+]
+
+
+async def test_filter_holds_back_what_it_names_and_nothing_else(intent_of_case: Any, ovn_central: Any) -> None:
+    ovn_central.start_northd(CHASSIS)
+    await write(ovn_central, intent_of_case("filters-of-ports"))
+    await realised(ovn_central)
+    walks = {
+        (sender, frame): ovn_central.trace(sender[0], f'inport == "{sender[1]}" && eth.src == {MACHINE} && {frame}')
+        for sender, frame in [*BLOCKED, *PASSING]
+    }
+
+    dropped = {tried for tried, walk in walks.items() if re.search("ls_in_acl.*@filter_", walk.splitlines()[-2])}
+
+    assert dropped == set(BLOCKED)
+    assert all(("egress(" in walk) is (tried in PASSING) for tried, walk in walks.items())
+    assert not any(re.search("ct_next|ct_commit", walk) for walk in walks.values()), "nothing is tracked"
 
 
 def trace(central: Any, source: str, destination: str, entry: tuple[str, str, str, str] = NODE) -> str:

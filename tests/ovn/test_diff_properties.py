@@ -17,6 +17,7 @@ NETWORKS = ("overlay/a", "overlay/b", "vlan/trunk/19/x")
 ROUTERS = ("r1", "r2")
 LEGS = ("l1", "l2")
 PORTS = ("p1", "p2")
+FILTERS = ("f1", "f2")
 NESTED = ("n1", "n2", "n3")
 INTERFACES = tuple(ipaddress.ip_interface(f"10.{n}.0.{host}/24") for n in range(3) for host in (1, 2))
 SOURCES = (model.Source(""), model.Source("Pod", "shop", "web-0"))
@@ -99,6 +100,7 @@ def ports(draw: Any, name: str) -> model.Port:
         network=draw(st.sampled_from(NETWORKS)),
         hosts=hosts(draw(st.sampled_from(INTERFACES))),
         guard=draw(st.sampled_from(model.Guard)),
+        filter=draw(st.sampled_from(["", *FILTERS])),
         chassis=draw(st.sampled_from(["", "n1", "n2"])),
         moving_to=draw(st.sampled_from(["", "n1"])),
         source=draw(st.sampled_from(SOURCES)),
@@ -111,8 +113,19 @@ def nested_ports(draw: Any, name: str) -> model.Port:
         id=name,
         network=draw(st.sampled_from(NETWORKS)),
         guard=model.Guard.NONE,
+        filter=draw(st.sampled_from(["", *FILTERS])),
         parent=draw(st.sampled_from([*PORTS, *NESTED])),
         tag=draw(st.sampled_from([0, 5, 6])),
+    )
+
+
+@st.composite
+def filters(draw: Any, name: str) -> model.Filter:
+    return model.Filter(
+        id=name,
+        drops=tuple(draw(st.lists(st.sampled_from(model.Traffic), unique=True))),
+        blocked_macs=draw(st.sampled_from([(), ("01:80:c2:00:00:00", "01:80:c2:00:00:01"), ("no MAC",)])),
+        spared_macs=draw(st.sampled_from([(), ("01:80:c2:00:00:0e",)])),
     )
 
 
@@ -141,6 +154,7 @@ WORLD: dict[tuple[str, ...], Any] = {
     ("k1",): links,
     ("t1", "t2"): routes,
     ("x1", "x2"): nats,
+    FILTERS: filters,
     PORTS: ports,
     NESTED: nested_ports,
     ("q1", "q2"): limits,

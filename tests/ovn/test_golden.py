@@ -33,7 +33,8 @@ def _readable(compiled: ovn.Compiled) -> dict[str, Any]:
 
 def _row(row: ovn.DesiredRow) -> dict[str, Any]:
     columns = {name: _plain(value) for name, value in sorted(row.columns.items())}
-    return {"row": str(row.key), "in": str(row.parent) if row.parent else "", **columns}
+    named = {"named by": [str(key) for key in row.lists]} if row.lists else {}
+    return {"row": str(row.key), "in": str(row.parent) if row.parent else "", **named, **columns}
 
 
 def _plain(value: Any) -> Any:

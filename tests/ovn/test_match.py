@@ -21,6 +21,16 @@ from trunkline.ovn import match
         pytest.param(match.from_port("a/b"), 'inport == "a/b"', id="from-a-port"),
         pytest.param(match.to_port("localnet:x"), 'outport == "localnet:x"', id="to-a-port"),
         pytest.param(match.from_port('a" || 1 || "'), r'inport == "a\" || 1 || \""', id="quotes-cannot-break-out"),
+        pytest.param(match.from_group("g_1"), "inport == @g_1", id="from-a-group"),
+        pytest.param(match.udp_to(6, 546), "ip6 && udp.dst == 546", id="datagrams"),
+        pytest.param(match.to_macs(["01:00:0c:cc:cc:cc"]), "eth.dst == {01:00:0c:cc:cc:cc}", id="one-mac"),
+        pytest.param(
+            match.to_macs(f"01:80:c2:00:00:{n:02x}" for n in range(16) if n != 14),
+            "eth.dst == {01:80:c2:00:00:00/ff:ff:ff:ff:ff:f8, 01:80:c2:00:00:08/ff:ff:ff:ff:ff:fc, "
+            "01:80:c2:00:00:0c/ff:ff:ff:ff:ff:fe, 01:80:c2:00:00:0f}",
+            id="macs-in-a-row-but-one",
+        ),
+        pytest.param(match.either(match.IP, match.ARP), "(ip || arp)", id="one-of-two"),
         pytest.param(match.every(match.IP, match.to_port("p")), 'ip && outport == "p"', id="both"),
     ],
 )
@@ -35,7 +45,11 @@ def test_no_term_can_negate() -> None:
     assert {name for name in public if callable(getattr(match, name)) and name.islower()} == {
         "from_port",
         "to_port",
+        "from_group",
+        "udp_to",
+        "to_macs",
         "source",
         "destination",
         "every",
+        "either",
     }

@@ -20,6 +20,7 @@ CASES = (
     "tier-1-on-a-tier-0",
     "translations-at-two-gateways",
     "limits-of-ports",
+    "filters-of-ports",
 )
 
 
@@ -42,7 +43,7 @@ class Follower:
             if row is None:
                 touched |= self.observed.remove(table, uuid)
             else:
-                children = {column: row[column] for column in schema.CHILDREN[table]}
+                children = {column: row[column] for column in schema.SETS[table]}
                 touched |= self.observed.put(table, uuid, row, children)
         self._seen = now
         return touched
@@ -71,7 +72,8 @@ def test_following_gives_the_same_as_reading_afresh(
         for key in fresh.keys():  # noqa: SIM118 - not a mapping
             assert fresh.carriers(key) == follower.observed.carriers(key)
             for uuid in fresh.carriers(key):
-                assert fresh.parents(key.table, uuid) == follower.observed.parents(key.table, uuid)
+                assert fresh.parents(uuid) == follower.observed.parents(uuid)
+                assert fresh.lists(uuid) == follower.observed.lists(uuid)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -115,16 +117,18 @@ def meddle(database: Any, data: Any) -> None:
     table, uuid = data.draw(st.sampled_from(places))
     above, row = schema.TABLES[table], database.rows[table][uuid]
     match data.draw(st.sampled_from(["gone", "moved", "emptied", "changed"])):
-        case "gone" | "moved" as what if above.parent:
-            for parent in database.rows[above.parent].values():
-                parent[above.parent_column].discard(uuid)
+        case "gone" | "moved" as what if above.homes:
+            for home, column in above.homes.items():
+                for parent in database.rows[home].values():
+                    parent[column].discard(uuid)
             if what == "moved":
-                parent = data.draw(st.sampled_from(sorted(database.rows[above.parent])))
-                database.rows[above.parent][parent][above.parent_column].add(uuid)
+                homes = sorted((home, parent) for home in above.homes for parent in database.rows[home])
+                home, parent = data.draw(st.sampled_from(homes))
+                database.rows[home][parent][above.homes[home]].add(uuid)
         case "gone":
             del database.rows[table][uuid]
         case "emptied" | "moved":
-            row |= {column: set() for column in schema.CHILDREN[table]}
+            row |= {column: set() for column in schema.SETS[table]}
         case "changed":
             column = next(name for name in ("name", "match", "nexthop", "external_ip") if name in row)
             row[column] = f"changed-{uuid}"

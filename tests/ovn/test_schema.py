@@ -24,16 +24,15 @@ def test_columns_exist_and_have_the_shape_we_think(table: str) -> None:
 
 @pytest.mark.parametrize("table", schema.TABLES)
 def test_only_tables_that_stand_by_themselves_are_roots(table: str) -> None:
-    assert INSTALLED[table].get("isRoot", False) is not bool(schema.TABLES[table].parent)
+    assert INSTALLED[table].get("isRoot", False) is not bool(schema.TABLES[table].homes)
 
 
-@pytest.mark.parametrize("table", [name for name, table in schema.TABLES.items() if table.parent])
-def test_child_columns_hold_strong_references_to_the_table(table: str) -> None:
-    ours = schema.TABLES[table]
-
-    key = INSTALLED[ours.parent]["columns"][ours.parent_column]["type"]["key"]
-
-    assert (key["refTable"], key["refType"]) == (table, "strong")
+@pytest.mark.parametrize("table", schema.TABLES)
+def test_rows_that_live_in_others_are_held_by_strong_references_and_lists_are_weak(table: str) -> None:
+    for columns, strength in ((schema.CHILDREN[table], "strong"), (schema.LISTED[table], "weak")):
+        for column, below in columns.items():
+            key = INSTALLED[table]["columns"][column]["type"]["key"]
+            assert (key["refTable"], key["refType"]) == (below, strength)
 
 
 @pytest.mark.parametrize("table", schema.TABLES)

@@ -38,13 +38,14 @@ UPLINK = model.RouterPort(
     addresses=(ip_interface("192.168.30.2/24"),),
     gateway_chassis=("edge1", "edge2"),
 )
-VIF = model.Port(id="vif-a", network="infra/segments/parent", guard=model.Guard.NONE)
+VIF = model.Port(id="vif-a", network="infra/segments/parent", guard=model.Guard.NONE, filter="usual")
 FABRIC = model.Intent.of(
     [
         model.Network(id="infra/segments/uplink", kind=model.NetworkKind.VLAN, physical_network="uplink", vlan=300),
         model.Network(id="infra/segments/parent", kind=model.NetworkKind.OVERLAY),
         model.Router(id="infra/tier-0s/t0"),
         UPLINK,
+        model.Filter(id="usual", drops=(model.Traffic.DHCP_SERVER,)),
         model.Nat(
             id="nat",
             gateway=UPLINK.id,
@@ -71,6 +72,7 @@ def rows(central: Any, owner: str) -> list[str]:
 TABLES = (
     "logical_switch",
     "logical_switch_port",
+    "port_group",
     "acl",
     "qos",
     "logical_router",

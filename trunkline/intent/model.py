@@ -1,4 +1,4 @@
-"""The network that people asked for: networks, subnets, ports and their limits, routers, links, routes, translations.
+"""The network that people asked for: networks, subnets, ports, their filters and limits, routers, links, routes, translations.
 
 Dialects write this model, the compiler reads it; neither knows the other.  Everything is frozen and hashable, ids are
 text, and every object remembers its `Source`, the object a person wrote.
@@ -84,6 +84,32 @@ class Guard(Enum):
     """Anybody as anybody."""
 
 
+class Traffic(Enum):
+    """What a filter may hold back."""
+
+    DHCP_SERVER = "dhcp-server"
+    """What servers send to clients."""
+    DHCP_CLIENT = "dhcp-client"
+    """What clients and relays send to servers."""
+    DHCPV6_SERVER = "dhcpv6-server"
+    DHCPV6_CLIENT = "dhcpv6-client"
+    NON_IP = "non-ip"
+    """All but IPv4, IPv6 and ARP."""
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the ports that name it may not send; what they get is not its business.
+
+    Frames to a MAC of `blocked_macs` are dropped whatever they are, those to one of `spared_macs` pass as if they were IP.
+    """
+
+    id: str
+    drops: tuple[Traffic, ...] = ()
+    blocked_macs: tuple[str, ...] = ()
+    spared_macs: tuple[str, ...] = ()
+    source: Source = Source("")
+
+
 class Port(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An endpoint on a network: a pod's interface, a VM's, a node's management interface, or what a VM sends tagged.
 
@@ -91,13 +117,14 @@ class Port(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     which it gets and gives without the tag, on its own network.  It is wherever its parent is.
 
     `chassis` is the one machine that may claim the port (empty: any); while it moves, the machine `moving_to` has a copy
-    of all its traffic.
+    of all its traffic.  `filter` is the id of the filter that holds for it, "" for none.
     """
 
     id: PortId
     network: NetworkId
     hosts: tuple[Host, ...] = ()
     guard: Guard = Guard.ADDRESSES
+    filter: str = ""
     parent: PortId = PortId("")
     tag: int = 0
     chassis: str = ""
@@ -222,7 +249,7 @@ class Nat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: Source = Source("")
 
 
-Object = Network | Subnet | Port | Qos | Router | RouterPort | RouterLink | Route | Nat
+Object = Network | Subnet | Filter | Port | Qos | Router | RouterPort | RouterLink | Route | Nat
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +262,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     router_links: dict[str, RouterLink] = {}
     routes: dict[str, Route] = {}
     nats: dict[str, Nat] = {}
+    filters: dict[str, Filter] = {}
     ports: dict[str, Port] = {}
     qos: dict[str, Qos] = {}
 
@@ -260,6 +288,7 @@ _KINDS: dict[type[Object], str] = {
     RouterLink: "router_links",
     Route: "routes",
     Nat: "nats",
+    Filter: "filters",
     Port: "ports",
     Qos: "qos",
 }

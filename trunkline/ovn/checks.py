@@ -71,6 +71,9 @@ def _refusals(item: model.Object, context: Context) -> list[Problem]:
             found += _on_network(item, context)
         case model.Port():
             found += [*_on_network(item, context), *_hosts(item), *_chassis(item), *_nesting(item, context)]
+            found += _on(model.Filter, item.filter, item, context) if item.filter else ()
+        case model.Filter():
+            found += _filtered(item)
         case model.Qos():
             found += [*_on(model.Port, item.port, item, context), *_limits(item)]
         case model.RouterPort():
@@ -133,6 +136,7 @@ def _on(kind: type[model.Object], object_id: str, item: model.Object, context: C
 
 _CALLED: dict[type[model.Object], tuple[str, str]] = {
     model.Network: ("network", "network"),
+    model.Filter: ("filter", "filter"),
     model.Port: ("port", "port"),
     model.Router: ("router", "router"),
     model.RouterPort: ("gateway", "router port"),
@@ -194,6 +198,14 @@ def _nesting(port: model.Port, context: Context) -> Iterator[Problem]:
     # OVN would let both claim the tag, and each frame go to one of them.
     if others := context.same_tag(port):
         yield _problem(port, SAME_TAG, "tag", str(port.tag), f"a tag that {', '.join(others)} does not have is needed")
+
+
+def _filtered(filter: model.Filter) -> Iterator[Problem]:
+    for mac in (*filter.blocked_macs, *filter.spared_macs):
+        if not _MAC.fullmatch(mac):
+            yield _problem(
+                filter, BAD_MAC, "macs", repr(mac), "six bytes as 01:80:c2:00:00:00, in lower case, are allowed"
+            )
 
 
 def _limits(qos: model.Qos) -> Iterator[Problem]:

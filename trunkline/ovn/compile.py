@@ -40,4 +40,4 @@ def _row(table: str, item: model.Object, draft: Draft, owner: str) -> DesiredRow
     kind, object_id = identity.key_of(item)
     key = RowKey(table, kind, object_id, draft.part)
     columns = {**draft.columns, "external_ids": identity.marks(owner, key, item.source)}
-    return DesiredRow(key, columns, draft.parent)
+    return DesiredRow(key, columns, draft.parent, draft.lists)

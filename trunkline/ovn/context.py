@@ -207,7 +207,8 @@ def _needs(item: model.Object) -> tuple[ObjectKey, ...]:
             return (_key(model.Network, item.network),)
         case model.Port():
             parent = (_key(model.Port, item.parent),) if item.parent else ()
-            return (_key(model.Network, item.network), *parent)
+            filters = (_key(model.Filter, item.filter),) if item.filter else ()
+            return (_key(model.Network, item.network), *parent, *filters)
         case model.Qos():
             return (_key(model.Port, item.port),)
         case model.RouterPort():

@@ -8,7 +8,7 @@ that stands by itself is deleted only when nobody else's rows live in it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ from trunkline.kit import problems
 from trunkline.kit.problems import Problem
 from trunkline.ovn import schema
 from trunkline.ovn.identity import RowKey, RowUuid
-from trunkline.ovn.observed import Observed, Row
+from trunkline.ovn.observed import Observed, Place, Row
 from trunkline.ovn.rows import DesiredRow
 
 NAME_TAKEN = problems.register("TRK-0409", "A row of another owner has the name that a row of ours needs.")
@@ -141,12 +141,13 @@ class _Planner:
         if len(carriers) < 2:
             return next(iter(carriers), None)
         home = self._home(wanted)
-        settled = [uuid for uuid in carriers if home in self._observed.parents(wanted.key.table, uuid)]
+        settled = [uuid for uuid in carriers if home in self._observed.parents(uuid)]
         return (settled or carriers)[0]
 
-    def _home(self, wanted: DesiredRow) -> RowUuid | None:
+    def _home(self, wanted: DesiredRow) -> Place | None:
         """The row that is there and in which the wanted one should live."""
-        return self._found(wanted.parent) if wanted.parent else None
+        found = self._found(wanted.parent) if wanted.parent else None
+        return (wanted.parent.table, found) if wanted.parent and found else None
 
     def _add(self, wanted: DesiredRow) -> None:
         if wanted.key in self._insert or self._name_is_taken(wanted) or self._lacks(wanted):
@@ -154,6 +155,7 @@ class _Planner:
         self._insert[wanted.key] = Insert(wanted.key, _complete(wanted.key, self._resolved(wanted)))
         if wanted.parent:
             self._place(wanted, wanted.key)
+        self._enlist(wanted, wanted.key)
 
     def _lacks(self, wanted: DesiredRow) -> bool:
         """Whether a row that this one lives in or refers to can neither be found nor inserted."""
@@ -179,9 +181,23 @@ class _Planner:
     def _place(self, wanted: DesiredRow, row: Ref) -> None:
         """Attach a row to its parent, which is there or inserted by the same plan."""
         assert wanted.parent
-        table = schema.TABLES[wanted.key.table]
-        home = self._home(wanted) or wanted.parent
-        self._attach[table.parent, home, table.parent_column].append(row)
+        column = schema.TABLES[wanted.key.table].homes[wanted.parent.table]
+        self._attach[wanted.parent.table, self._found(wanted.parent) or wanted.parent, column].append(row)
+
+    def _enlist(self, wanted: DesiredRow, row: Ref, listed: Sequence[Place] = ()) -> None:
+        """Have a row named by those rows that should and, as `listed` says, do not yet."""
+        columns = schema.TABLES[wanted.key.table].lists
+        for key in wanted.lists:
+            found = self._found(key)
+            if found is None or (key.table, found) not in listed:
+                self._attach[key.table, found or key, columns[key.table]].append(row)
+
+    def _strike(self, wanted: DesiredRow, row: RowUuid, listed: Sequence[Place]) -> None:
+        """Take a row out of the lists of ours that should not name it."""
+        right = [(key.table, self._found(key)) for key in wanted.lists]
+        for table, holder in listed:
+            if (table, holder) not in right:
+                self._detach[table, holder, schema.TABLES[wanted.key.table].lists[table]].append(row)
 
     def _correct(self, wanted: DesiredRow, uuid: RowUuid) -> None:
         """Bring a row that is there in line: its place and its columns."""
@@ -190,33 +206,39 @@ class _Planner:
         row = self._observed.row(wanted.key.table, uuid)
         if wanted.parent:
             self._move(wanted, uuid)
+        listed = self._observed.lists(uuid)
+        self._enlist(wanted, uuid, listed)
+        self._strike(wanted, uuid, listed)
         columns, maps = _changes(wanted.key, self._resolved(wanted), row)
         if columns or maps:
             self._update.append(Update(wanted.key, uuid, columns, maps))
 
     def _move(self, wanted: DesiredRow, uuid: RowUuid) -> None:
-        home, table = self._home(wanted), schema.TABLES[wanted.key.table]
-        parents = self._observed.parents(wanted.key.table, uuid)
+        home, parents = self._home(wanted), self._observed.parents(uuid)
         for parent in parents:
             if parent != home:
-                self._detach[table.parent, parent, table.parent_column].append(uuid)
+                self._leave(wanted.key, parent, uuid)
         if home is None or home not in parents:
             self._place(wanted, uuid)
 
     def _drop(self, key: RowKey, uuid: RowUuid) -> None:
-        table = schema.TABLES[key.table]
-        for parent in self._observed.parents(key.table, uuid):
-            self._detach[table.parent, parent, table.parent_column].append(uuid)
-        if not table.parent:
+        for parent in self._observed.parents(uuid):
+            self._leave(key, parent, uuid)
+        if not schema.TABLES[key.table].homes:
             self._delete_inhabited(key, uuid)
+
+    def _leave(self, key: RowKey, parent: Place, uuid: RowUuid) -> None:
+        table, holder = parent
+        self._detach[table, holder, schema.TABLES[key.table].homes[table]].append(uuid)
 
     def _delete_inhabited(self, key: RowKey, uuid: RowUuid) -> None:
         """Delete a row with all that lives in it, unless somebody else's rows do."""
-        children = self._observed.row(key.table, uuid).children
+        row = self._observed.row(key.table, uuid)
+        children = {column: row.children.get(column, frozenset()) for column in schema.CHILDREN[key.table]}
         strangers = [
             child
             for column, below in schema.CHILDREN[key.table].items()
-            for child in sorted(children.get(column, ()))
+            for child in sorted(children[column])
             if not self._observed.is_ours(below, child)
         ]
         if strangers:
@@ -240,7 +262,7 @@ class _Planner:
 def _needs(wanted: DesiredRow) -> list[RowKey]:
     """The rows that must be there so that this one can be."""
     referred = [value for value in wanted.columns.values() if isinstance(value, RowKey)]
-    return [wanted.parent, *referred] if wanted.parent else referred
+    return [*([wanted.parent] if wanted.parent else []), *referred, *wanted.lists]
 
 
 def _complete(key: RowKey, wanted: schema.Columns) -> schema.Columns:

@@ -39,8 +39,9 @@ def _tables() -> Iterator[str]:
     yield "| table | lives in | columns |"
     yield "|---|---|---|"
     for name, table in schema.TABLES.items():
-        home = f"`{table.parent}.{table.parent_column}`" if table.parent else "by itself"
-        yield f"| `{name}` | {home} | {', '.join(_column(*item) for item in table.columns.items())} |"
+        homes = ", ".join(f"`{above}.{column}`" for above, column in table.homes.items()) or "by itself"
+        lists = "".join(f", named by `{above}.{column}`" for above, column in table.lists.items())
+        yield f"| `{name}` | {homes}{lists} | {', '.join(_column(*item) for item in table.columns.items())} |"
 
 
 def _column(name: str, column: schema.Column) -> str:

@@ -7,7 +7,9 @@ no term that negates: `ip4.src != $set` grows into thousands of flows per addres
 
 from __future__ import annotations
 
+import ipaddress
 import json
+from collections.abc import Iterable
 from typing import NewType
 
 from trunkline.kit.addresses import IPNetwork
@@ -15,7 +17,11 @@ from trunkline.kit.addresses import IPNetwork
 Match = NewType("Match", str)
 """A match expression, or one term of it."""
 
+_ALL_BITS = 2**48 - 1
+"""Of a MAC."""
+
 IP = Match("ip")
+ARP = Match("arp")
 
 
 def from_port(name: str) -> Match:
@@ -26,6 +32,24 @@ def from_port(name: str) -> Match:
 def to_port(name: str) -> Match:
     """Packets that leave by the logical port."""
     return Match(f"outport == {_quoted(name)}")
+
+
+def from_group(name: str) -> Match:
+    """Packets that enter by a port of the port group."""
+    return Match(f"inport == @{name}")
+
+
+def udp_to(version: int, port: int) -> Match:
+    """Datagrams over IPv4 or IPv6 to a UDP port."""
+    return Match(f"ip{version} && udp.dst == {port}")
+
+
+def to_macs(macs: Iterable[str]) -> Match:
+    """Frames to one of the MACs, in as few terms as masks allow: each is a flow for each port of a group."""
+    numbers = (int(mac.replace(":", ""), 16) for mac in macs)
+    # Sixteen bytes hold six; the standard library knows how to merge neighbours of such numbers.
+    blocks = ipaddress.collapse_addresses(ipaddress.IPv6Network(number) for number in numbers)
+    return Match(f"eth.dst == {{{', '.join(map(_block, blocks))}}}")
 
 
 def source(prefix: IPNetwork) -> Match:
@@ -41,6 +65,20 @@ def destination(prefix: IPNetwork) -> Match:
 def every(*terms: Match) -> Match:
     """Packets for which all terms hold."""
     return Match(" && ".join(terms))
+
+
+def either(*terms: Match) -> Match:
+    """Packets for which at least one term holds."""
+    return Match(f"({' || '.join(terms)})")
+
+
+def _block(block: ipaddress.IPv6Network) -> str:
+    first, mask = (_mac(int(part)) for part in (block.network_address, block.netmask))
+    return first if block.prefixlen == block.max_prefixlen else f"{first}/{mask}"
+
+
+def _mac(number: int) -> str:
+    return (number & _ALL_BITS).to_bytes(6, "big").hex(":")
 
 
 def _address(field: str, prefix: IPNetwork) -> Match:

@@ -59,6 +59,14 @@ def gateway_chassis(leg: str, router: str, chassis: str) -> str:
     return f"{router_port(leg, router)}|{chassis}"
 
 
+def port_group(filter: str) -> str:
+    """The group of the ports for which a filter holds.
+
+    It stands in matches without quotes (ovn-sb(5)): letters, digits and underscores, with a hash for what they cannot tell.
+    """
+    return f"filter_{re.sub(r'[^A-Za-z0-9]', '_', filter)}_{ids.short_hash(filter)}"
+
+
 def tunnel_key(port: str) -> int:
     """The number that a switch port asks to have on its switch: always the same, and most likely nobody else's."""
     return 1 + int(ids.short_hash(port), 16) % _TUNNEL_KEYS

@@ -15,9 +15,13 @@ from trunkline.ovn.context import DEFAULT_OWNER
 from trunkline.ovn.identity import RowKey, RowUuid
 
 _K = TypeVar("_K")
+_V = TypeVar("_V")
 
 Children = Mapping[str, frozenset[RowUuid]]
-"""For each child column of a row, the rows that live in it."""
+"""For each column of `schema.SETS`, the rows that it names."""
+
+Place = tuple[str, RowUuid]
+"""A table, and a row in it."""
 
 
 class Row:
@@ -38,7 +42,8 @@ class Observed:
         self.owner = owner
         self._rows: dict[str, dict[RowUuid, Row]] = {table: {} for table in schema.TABLES}
         self._carriers: dict[RowKey, set[RowUuid]] = defaultdict(set)
-        self._parents: dict[RowUuid, set[RowUuid]] = defaultdict(set)
+        self._parents: dict[RowUuid, set[Place]] = defaultdict(set)
+        self._lists: dict[RowUuid, set[Place]] = defaultdict(set)
         self._named: dict[tuple[str, schema.Value], RowUuid] = {}
 
     def put(self, table: str, uuid: RowUuid, columns: schema.Columns, children: Children) -> set[RowKey]:
@@ -73,11 +78,14 @@ class Observed:
         found = [uuid for uuid in self._carriers.get(key, ()) if self._stands(key.table, uuid)]
         return sorted(found) if len(found) > 1 else found
 
-    def parents(self, table: str, uuid: RowUuid) -> list[RowUuid]:
-        """The rows of ours in which a row of `table` lives."""
-        above = schema.TABLES[table].parent
-        found = [parent for parent in self._parents.get(uuid, ()) if self.is_ours(above, parent)]
+    def parents(self, uuid: RowUuid) -> list[Place]:
+        """The rows of ours in which a row lives."""
+        found = [parent for parent in self._parents.get(uuid, ()) if self.is_ours(*parent)]
         return sorted(found) if len(found) > 1 else found
+
+    def lists(self, uuid: RowUuid) -> list[Place]:
+        """The rows of ours that name a row without holding it."""
+        return sorted(each for each in self._lists.get(uuid, ()) if self.is_ours(*each))
 
     def keys(self) -> Iterator[RowKey]:
         """Every key that some row of ours carries."""
@@ -94,8 +102,8 @@ class Observed:
 
     def _stands(self, table: str, uuid: RowUuid) -> bool:
         """Whether a row that carries our marks stands where our rows stand."""
-        above = schema.TABLES[table].parent
-        return not above or any(self.is_ours(above, parent) for parent in self._parents.get(uuid, ()))
+        alone = not schema.TABLES[table].homes
+        return alone or any(self.is_ours(*parent) for parent in self._parents.get(uuid, ()))
 
     def _index(self, table: str, uuid: RowUuid, before: Row | None, after: Row | None) -> None:
         if before and before.key:
@@ -104,12 +112,13 @@ class Observed:
             self._carriers[after.key].add(uuid)
         if schema.TABLES[table].unique_name:
             self._index_name(table, uuid, before, after)
-        for column in schema.CHILDREN[table]:
+        for column in schema.SETS[table]:
+            index = self._parents if column in schema.CHILDREN[table] else self._lists
             old, new = _children(before, column), _children(after, column)
             for child in old - new:
-                _discard(self._parents, child, uuid)
+                _discard(index, child, (table, uuid))
             for child in new - old:
-                self._parents[child].add(uuid)
+                index[child].add((table, uuid))
 
     def _index_name(self, table: str, uuid: RowUuid, before: Row | None, after: Row | None) -> None:
         # Within one update a name may pass from one row to another, in either order.
@@ -121,7 +130,7 @@ class Observed:
     def _touched(self, table: str, before: Row | None, after: Row | None) -> set[RowKey]:
         keys = {row.key for row in (before, after) if row and row.key}
         same_key = before is not None and after is not None and before.key == after.key
-        for column, below in schema.CHILDREN[table].items():
+        for column, below in (*schema.CHILDREN[table].items(), *schema.LISTED[table].items()):
             old, new = _children(before, column), _children(after, column)
             keys |= self._keys_of(below, old ^ new if same_key else old | new)
         return keys
@@ -139,8 +148,8 @@ def _children(row: Row | None, column: str) -> frozenset[RowUuid]:
     return row.children.get(column, frozenset()) if row else frozenset()
 
 
-def _discard(index: dict[_K, set[RowUuid]], key: _K, uuid: RowUuid) -> None:
-    index[key].discard(uuid)
+def _discard(index: dict[_K, set[_V]], key: _K, value: _V) -> None:
+    index[key].discard(value)
     if not index[key]:
         del index[key]
 

@@ -12,23 +12,28 @@ from trunkline.ovn.identity import RowKey
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """What a builder says of a row: its columns without the marks, which part of its object it is, where it lives."""
+    """What a builder says of a row: its columns without the marks, which part of its object it is, where it lives.
+
+    `lists` are the rows that name it without holding it.
+    """
 
     columns: schema.Columns
     part: str = ""
     parent: RowKey | None = None
+    lists: tuple[RowKey, ...] = ()
 
 
 class DesiredRow(msgspec.Struct, frozen=True):
     """One northbound row as it should be.
 
     `columns` are in normal form (see `schema`); a managed column that is missing should hold its default.  `parent`
-    is the row in which this one lives, None for a row that stands by itself.
+    is the row in which this one lives, None for a row that stands by itself; `lists` are those that name it as well.
     """
 
     key: RowKey
     columns: schema.Columns
     parent: RowKey | None = None
+    lists: tuple[RowKey, ...] = ()
 
 
 class Compiled(msgspec.Struct, frozen=True):

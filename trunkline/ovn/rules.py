@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from trunkline.intent import model
-from trunkline.ovn import acls, gateways, qos, routers, schema, switches
+from trunkline.ovn import acls, filters, gateways, qos, routers, schema, switches
 from trunkline.ovn.context import Context
 from trunkline.ovn.rows import Draft
 
@@ -33,6 +33,8 @@ RULES = (
     # kind             table                builder                    part (identity)       when
     Rule(model.Network, schema.SWITCH, switches.switch, when="a VLAN network, or one with a port or a leg"),
     Rule(model.Network, schema.SWITCH_PORT, switches.localnet_port, "localnet", "a VLAN network"),
+    Rule(model.Filter, schema.PORT_GROUP, filters.group),
+    Rule(model.Filter, schema.ACL, filters.rules, "what it is about"),
     Rule(model.Port, schema.SWITCH_PORT, switches.port),
     Rule(model.Qos, schema.QOS, qos.qos),
     Rule(model.Router, schema.ROUTER, routers.router),

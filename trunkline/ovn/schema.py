@@ -63,14 +63,14 @@ class Column(msgspec.Struct, frozen=True, dict=True):
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """One table we manage.
 
-    A row of a table with a `parent` lives in the set column `parent_column` of one row of that table, and dies with
-    its last reference; a row of a table without one stands by itself.  `unique_name` says that the database allows
-    each `name` once.
+    A row of a table with `homes` lives in a set column of one row of another table (`homes` are those tables and columns),
+    and dies with its last reference; a row of a table without them stands by itself.  `lists` are tables and columns that
+    may name a row as well without holding it.  `unique_name` says that the database allows each `name` once.
     """
 
     columns: Mapping[str, Column]
-    parent: str = ""
-    parent_column: str = ""
+    homes: Mapping[str, str] = {}
+    lists: Mapping[str, str] = {}
     unique_name: bool = False
 
 
@@ -99,6 +99,7 @@ def _numbers(*ours: str) -> Column:
 
 SWITCH = "Logical_Switch"
 SWITCH_PORT = "Logical_Switch_Port"
+PORT_GROUP = "Port_Group"
 ACL = "ACL"
 QOS = "QoS"
 ROUTER = "Logical_Router"
@@ -111,8 +112,8 @@ NAT = "NAT"
 TABLES: Mapping[str, Table] = {
     SWITCH: Table(columns={"name": _TEXT, "external_ids": _MARKS}),
     SWITCH_PORT: Table(
-        parent=SWITCH,
-        parent_column="ports",
+        homes={SWITCH: "ports"},
+        lists={PORT_GROUP: "ports"},
         unique_name=True,
         columns={
             "name": _TEXT,
@@ -126,14 +127,20 @@ TABLES: Mapping[str, Table] = {
             "external_ids": _MARKS,
         },
     ),
+    PORT_GROUP: Table(unique_name=True, columns={"name": _TEXT, "external_ids": _MARKS}),
     ACL: Table(
-        parent=SWITCH,
-        parent_column="acls",
-        columns={"priority": _NUMBER, "direction": _TEXT, "match": _TEXT, "action": _TEXT, "external_ids": _MARKS},
+        homes={SWITCH: "acls", PORT_GROUP: "acls"},
+        columns={
+            "priority": _NUMBER,
+            "direction": _TEXT,
+            "match": _TEXT,
+            "action": _TEXT,
+            "options": _map("apply-after-lb"),
+            "external_ids": _MARKS,
+        },
     ),
     QOS: Table(
-        parent=SWITCH,
-        parent_column="qos_rules",
+        homes={SWITCH: "qos_rules"},
         columns={
             "priority": _NUMBER,
             "direction": _TEXT,
@@ -145,8 +152,7 @@ TABLES: Mapping[str, Table] = {
     ),
     ROUTER: Table(columns={"name": _TEXT, "external_ids": _MARKS}),
     ROUTER_PORT: Table(
-        parent=ROUTER,
-        parent_column="ports",
+        homes={ROUTER: "ports"},
         unique_name=True,
         columns={
             "name": _TEXT,
@@ -158,24 +164,20 @@ TABLES: Mapping[str, Table] = {
         },
     ),
     GATEWAY_CHASSIS: Table(
-        parent=ROUTER_PORT,
-        parent_column="gateway_chassis",
+        homes={ROUTER_PORT: "gateway_chassis"},
         unique_name=True,
         columns={"name": _TEXT, "chassis_name": _TEXT, "priority": _NUMBER, "external_ids": _MARKS},
     ),
     STATIC_ROUTE: Table(
-        parent=ROUTER,
-        parent_column="static_routes",
+        homes={ROUTER: "static_routes"},
         columns={"ip_prefix": _TEXT, "nexthop": _TEXT, "output_port": _OPTIONAL, "external_ids": _MARKS},
     ),
     POLICY: Table(
-        parent=ROUTER,
-        parent_column="policies",
+        homes={ROUTER: "policies"},
         columns={"priority": _NUMBER, "match": _TEXT, "action": _TEXT, "nexthops": _SET, "external_ids": _MARKS},
     ),
     NAT: Table(
-        parent=ROUTER,
-        parent_column="nat",
+        homes={ROUTER: "nat"},
         columns={
             "type": _TEXT,
             "external_ip": _TEXT,
@@ -187,7 +189,14 @@ TABLES: Mapping[str, Table] = {
 }
 
 CHILDREN: Mapping[str, Mapping[str, str]] = {
-    name: {below.parent_column: child for child, below in TABLES.items() if below.parent == name}
-    for name, table in TABLES.items()
+    name: {below.homes[name]: child for child, below in TABLES.items() if name in below.homes} for name in TABLES
 }
 """For each table, the set columns in which rows of other tables live, and those tables."""
+
+LISTED: Mapping[str, Mapping[str, str]] = {
+    name: {below.lists[name]: listed for listed, below in TABLES.items() if name in below.lists} for name in TABLES
+}
+"""For each table, the set columns that name rows of other tables which live elsewhere, and those tables."""
+
+SETS: Mapping[str, tuple[str, ...]] = {name: (*CHILDREN[name], *LISTED[name]) for name in TABLES}
+"""For each table, all set columns of references."""

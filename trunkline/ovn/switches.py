@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trunkline.intent import model
-from trunkline.ovn import names, schema
+from trunkline.ovn import filters, names, schema
 from trunkline.ovn.context import Context
 from trunkline.ovn.identity import RowKey
 from trunkline.ovn.rows import Draft
@@ -56,7 +56,8 @@ def port(item: model.Port, context: Context) -> Iterator[Draft]:
         **_tag(item.tag),
         "options": _requested_chassis(item) | _requested_key(item, context),
     }
-    yield Draft(columns, parent=switch_key(item.network))
+    groups = (filters.group_key(item.filter),) if item.filter else ()
+    yield Draft(columns, parent=switch_key(item.network), lists=groups)
 
 
 def _tag(tag: int) -> dict[str, int | None]:

@@ -55,7 +55,7 @@ class Northbound:
     async def start(self) -> None:
         """Load the mirror of the tables; `run` may begin."""
         tables: dict[str, Sequence[str]] = {
-            name: [*table.columns, *schema.CHILDREN[name]] for name, table in schema.TABLES.items()
+            name: [*table.columns, *schema.SETS[name]] for name, table in schema.TABLES.items()
         }
         replica = await self._client.replicate_tables({**tables, _GLOBAL: ["nb_cfg", "sb_cfg", "hv_cfg"]})
         for name in schema.TABLES:
@@ -238,7 +238,7 @@ class Northbound:
             self._mark(touched)
 
     def _put(self, table: str, uuid: str, row: ovsdb.GenericRow) -> set[ovn.RowKey]:
-        children = {column: row.columns[column] for column in schema.CHILDREN[table]}
+        children = {column: row.columns[column] for column in schema.SETS[table]}
         return self._observed.put(table, ovn.RowUuid(uuid), row.columns, children)
 
     def _mark(self, keys: set[ovn.RowKey]) -> int:

@@ -28,7 +28,7 @@ def _guards(operation: diff.Operation) -> Iterator[ovsdb.Operation]:
     match operation:
         case diff.Delete(key, uuid, children):
             yield ovsdb.wait(key.table, ovsdb.by_uuid(ovsdb.RowUuid(uuid)), [children])
-        case diff.Insert(key, columns) if not schema.TABLES[key.table].parent:
+        case diff.Insert(key, columns) if not schema.TABLES[key.table].homes:
             external_ids = columns["external_ids"]
             assert isinstance(external_ids, dict)
             marks = {mark: external_ids[mark] for mark in _IDENTITY if mark in external_ids}
