@@ -27,6 +27,8 @@ HONOURED = {
     "Tier0Interface": "segment_path subnets.ip_addresses subnets.prefix_len admin_state type edge_path",
     "Tier1Interface": "segment_path subnets.ip_addresses subnets.prefix_len admin_state",
     "PolicyNatRule": "action source_network destination_network translated_network translated_ports service scope enabled",
+    "SegmentSecurityProfile": "bpdu_filter_enable bpdu_filter_allow dhcp_server_block_enabled dhcp_client_block_enabled "
+    "dhcp_server_block_v6_enabled dhcp_client_block_v6_enabled non_ip_traffic_block_enabled",
     "SpoofGuardProfile": "address_binding_allowlist",
     "QoSProfile": "dscp.mode shaper_configurations",
     "PolicyTransportZone": "tz_type transport_zone_type is_default",
@@ -53,7 +55,7 @@ TELLS = {
     "PolicyTransportZone": "uplink_teaming_policy_names",
     "IPDiscoveryProfile": "tofu_enabled",
     "MacDiscoveryProfile": "mac_learning_enabled unknown_unicast_flooding_enabled",
-    "SegmentSecurityProfile": "bpdu_filter_enable dhcp_server_block_enabled dhcp_server_block_v6_enabled rate_limits",
+    "SegmentSecurityProfile": "rate_limits",
 }
 """Nothing that anybody could miss, or a default of NSX that `unheeded` lists."""
 
@@ -126,11 +128,28 @@ def test_objects_that_ask_for_nothing_special_make_no_alarm(manager):
 
 def test_a_profile_that_is_not_enforced_is_told_to_who_binds_it(manager):
     manager.patch("/infra/segments/web")
-    manager.patch("/infra/segment-security-profiles/strict")
-    own = "/infra/segments/web/segment-security-profile-binding-maps"
-    default = "/infra/segment-security-profiles/default-segment-security-profile"
-    manager.patch(f"{own}/a", segment_security_profile_path="/infra/segment-security-profiles/strict")
-    manager.patch(default)
-    manager.patch(f"{own}/b", segment_security_profile_path=default)
+    manager.patch("/infra/mac-discovery-profiles/strict", mac_learning_enabled=True)
+    own = "/infra/segments/web/segment-discovery-profile-binding-maps"
+    default = "/infra/mac-discovery-profiles/default-mac-discovery-profile"
+    manager.patch(f"{own}/a", mac_discovery_profile_path="/infra/mac-discovery-profiles/strict")
+    manager.patch(default, mac_learning_enabled=False)
+    manager.patch(f"{own}/b", mac_discovery_profile_path=default)
     found = {path: unheeded.remarks(manager.tree.entry(path)) for path in (f"{own}/a", f"{own}/b")}
     assert [len(each) for each in found.values()] == [1, 0]
+
+
+def test_a_security_profile_is_enforced_and_only_what_ovn_cannot_do_makes_an_alarm(manager):
+    manager.patch("/infra/segments/web")
+    blocks = dict.fromkeys(HONOURED["SegmentSecurityProfile"].split(), True) | {
+        "bpdu_filter_allow": ["01:80:c2:00:00:0e"]
+    }
+    path = "/infra/segment-security-profiles/strict"
+    manager.patch(path, **blocks)
+    own = "/infra/segments/web/segment-security-profile-binding-maps/a"
+    manager.patch(own, segment_security_profile_path=path)
+    assert [unheeded.remarks(manager.tree.entry(each)) for each in (path, own)] == [[], []]
+
+    manager.patch(path, ra_guard_enabled=True, rate_limits_enabled=True)
+
+    fields = [each.field for each in unheeded.remarks(manager.tree.entry(path))]
+    assert fields == ["ra_guard_enabled", "rate_limits_enabled"]

@@ -15,20 +15,19 @@ _PROFILES = (
 )
 """Type, the word in the names of its binding maps, and the field there that names it."""
 
-_DEFAULT = {
+DEFAULT = {
     "IPDiscoveryProfile": "/infra/ip-discovery-profiles/default-ip-discovery-profile",
     "MacDiscoveryProfile": "/infra/mac-discovery-profiles/default-mac-discovery-profile",
     "SegmentSecurityProfile": "/infra/segment-security-profiles/default-segment-security-profile",
     "SpoofGuardProfile": "/infra/spoofguard-profiles/default-spoofguard-profile",
     "QoSProfile": "/infra/qos-profiles/default-qos-profile",
 }
+"""The ones that every manager has."""
 
 
 def profiles(entry: Entry, view: View) -> list[Body]:
     """A reference to the profile of each type that holds for a segment or a port."""
-    return [
-        _reference(kind, _path(entry, word, field, view) or _DEFAULT[kind], view) for kind, word, field in _PROFILES
-    ]
+    return [_reference(kind, _path(entry, word, field, view) or DEFAULT[kind], view) for kind, word, field in _PROFILES]
 
 
 def _path(entry: Entry, word: str, field: str, view: View) -> str:

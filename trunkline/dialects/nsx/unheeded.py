@@ -44,7 +44,8 @@ _IPV6 = "routers are not advertised to IPv6 hosts"
 _EVPN = "there is no EVPN"
 _DISCOVERY = "addresses are not discovered; bind them to ports"
 _LEARNING = "MACs are learned, without limit, on ports that SpoofGuard does not guard"
-_GUARD = "of what ports send, only source addresses are checked, by SpoofGuard"
+_ADVERTISEMENTS = "OVN lets IPv6 neighbour discovery pass before any list is asked, router advertisements with it"
+_PACKETS = "OVN limits kilobits, and counts no packets; QoS profiles limit ports"
 
 _NO_RSPAN = "copies go to an address or an interface, never into a VLAN"
 
@@ -153,12 +154,8 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
         Field("remote_overlay_mac_limit", _LEARNING, (2048,)),
     ),
     "SegmentSecurityProfile": (
-        Field("bpdu_filter_allow", _GUARD),
-        Field("dhcp_client_block_enabled", _GUARD),
-        Field("dhcp_client_block_v6_enabled", _GUARD),
-        Field("non_ip_traffic_block_enabled", _GUARD),
-        Field("ra_guard_enabled", _GUARD),
-        Field("rate_limits_enabled", _GUARD),
+        Field("ra_guard_enabled", _ADVERTISEMENTS),
+        Field("rate_limits_enabled", _PACKETS),
     ),
     "QoSProfile": (
         Field("class_of_service", "802.1p priorities are not set", (0,)),
@@ -170,7 +167,6 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
 _MAPPED = {
     "ip_discovery_profile_path": _DISCOVERY,
     "mac_discovery_profile_path": _LEARNING,
-    "segment_security_profile_path": _GUARD,
 }
 """Profiles that are kept and not enforced: whoever binds one is told."""
 

@@ -45,6 +45,10 @@ def _variations(item: Written) -> list[Written]:
             changes += [{"attachment": {"id": "vm"}}, {"admin_state": "DOWN"}]
         case "SpoofGuardProfile":
             changes += [{"address_binding_allowlist": not body.get("address_binding_allowlist")}]
+        case "SegmentSecurityProfile":
+            changes += [{"bpdu_filter_enable": not body.get("bpdu_filter_enable")}, {"bpdu_filter_allow": []}]
+        case "SegmentSecurityProfileBindingMap":
+            changes += [{"segment_security_profile_path": "/infra/segment-security-profiles/open"}]
     return [Written(item.path, item.kind, msgspec.json.encode({**body, **change})) for change in changes]
 
 

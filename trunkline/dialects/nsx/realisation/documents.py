@@ -187,6 +187,18 @@ class SpoofGuardProfile(Document, frozen=True, kw_only=True):
     address_binding_allowlist: bool = False
 
 
+class SegmentSecurityProfile(Document, frozen=True, kw_only=True):
+    """What ports may not send; router advertisements and limits of broadcasts are read by nobody."""
+
+    bpdu_filter_enable: bool = True
+    bpdu_filter_allow: tuple[str, ...] = ()
+    dhcp_server_block_enabled: bool = True
+    dhcp_client_block_enabled: bool = False
+    dhcp_server_block_v6_enabled: bool = True
+    dhcp_client_block_v6_enabled: bool = False
+    non_ip_traffic_block_enabled: bool = False
+
+
 class Shaper(msgspec.Struct, frozen=True):
     """A limit in one direction: Mb/s, and the burst in bytes."""
 
@@ -216,6 +228,7 @@ class ProfileMap(Document, frozen=True, kw_only=True):
     """The profiles that hold for a segment or a port."""
 
     spoofguard_profile_path: str = ""
+    segment_security_profile_path: str = ""
     qos_profile_path: str = ""
 
 
@@ -307,6 +320,7 @@ _TYPES: dict[str, type[Document]] = {
     "StaticRoutes": StaticRoutes,
     "PolicyNatRule": PolicyNatRule,
     "SpoofGuardProfile": SpoofGuardProfile,
+    "SegmentSecurityProfile": SegmentSecurityProfile,
     "QoSProfile": QoSProfile,
     "SegmentSecurityProfileBindingMap": ProfileMap,
     "SegmentQoSProfileBindingMap": ProfileMap,

@@ -91,12 +91,12 @@ def segment_of(port_path: str) -> str:
 
 
 def _made(bare: model.Port, policy: profiles.Policy, bound: Sequence[AddressBinding]) -> Made:
-    """The port with its hosts, guard and limits."""
+    """The port with its hosts, guard, filter and limits."""
     hosts, remarks = _hosts(bare.source, bound)
     if policy.guarded and not hosts:
         hosts = (model.Host(_NOBODYS_MAC),)
         remarks.append(_mute(bare.source))
-    full = msgspec.structs.replace(bare, hosts=hosts, guard=_guard(policy, hosts))
+    full = msgspec.structs.replace(bare, hosts=hosts, guard=_guard(policy, hosts), filter=policy.filter)
     limits = profiles.limits(policy, full)
     return Made((full, *limits.objects), remarks=(*remarks, *limits.remarks))
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from trunkline.dialects.nsx.realisation import documents, made
+from trunkline.dialects.nsx import effective
+from trunkline.dialects.nsx.realisation import documents, made, security
 from trunkline.dialects.nsx.realisation.made import Made
 from trunkline.dialects.nsx.realisation.memory import Look
 from trunkline.intent import model
@@ -19,20 +20,29 @@ _BITS_PER_BYTE = 8
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """What the profiles say for a port: whether it may send only from its bound addresses, and its limits and marks."""
+    """What the profiles say for a port: whether it may send only from its bound addresses, its filter, limits and marks."""
 
     guarded: bool = False
+    filter: str = ""
     qos_path: str = ""
     qos: documents.QoSProfile | None = None
 
 
 def policy(look: Look, port: str, segment: str) -> Policy:
-    """What holds for a port of the segment; `port` is "" for what has no segment port."""
+    """What holds for a port of the segment; `port` is "" for what has no segment port.
+
+    Every segment port has a security profile, if only the default one.  What has none, containers, NSX gives no profile at
+    all: for them one counts that somebody has bound to the segment.
+    """
     path = look.ask(_bound, port, segment, "security", "spoofguard_profile_path")
     guard = look.document(path, documents.SpoofGuardProfile)
     qos_path = look.ask(_bound, port, segment, "qos", "qos_profile_path")
     guarded = guard is not None and guard.address_binding_allowlist
-    return Policy(guarded, qos_path, look.document(qos_path, documents.QoSProfile))
+    security_path = look.ask(_bound, port, segment, "security", "segment_security_profile_path")
+    if port and not security_path:
+        security_path = effective.DEFAULT["SegmentSecurityProfile"]
+    filtered = look.ask(security.filter_of, security_path) if security_path else ""
+    return Policy(guarded, filtered, qos_path, look.document(qos_path, documents.QoSProfile))
 
 
 def limits(policy: Policy, on: model.Port) -> Made:

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from trunkline.dialects.nsx.realisation import documents, gateways, interfaces, monitoring, nat, ports, routes, segments
+from trunkline.dialects.nsx.realisation import (
+    documents,
+    gateways,
+    interfaces,
+    monitoring,
+    nat,
+    ports,
+    routes,
+    security,
+    segments,
+)
 from trunkline.dialects.nsx.realisation.made import Made
 from trunkline.dialects.nsx.realisation.memory import Memory, Question
 
@@ -20,6 +30,7 @@ RULES: dict[str, Callable[..., Made | None]] = {
     "Tier1Interface": interfaces.interface,
     "StaticRoutes": routes.static_routes,
     "PolicyNatRule": nat.nat_rule,
+    "SegmentSecurityProfile": security.security_profile,
     "SegmentMonitoringProfileBindingMap": monitoring.monitors_of,
     "PortMonitoringProfileBindingMap": monitoring.monitors_of,
 }
