@@ -1,9 +1,9 @@
-"""Captured frames, decoded as far as a lab's cases ask: Ethernet, 802.1Q, ARP, IPv4, ICMP, UDP, TCP, Geneve, GRE, ERSPAN.
+"""Captured frames, decoded as far as a lab's cases ask: Ethernet, 802.1Q, ARP, IP, ICMP, UDP, TCP, Geneve, GRE, ERSPAN, STP.
 
 The layers of a frame lie flat in one `Packet`; what a tunnel carries is a `Packet` of its own in `inner`.  An IPFIX message is
 one packet for each flow that it tells of, with the flow in `inner`.
 
-Source: pcap savefile format (pcap-savefile(5)), IEEE 802.1Q, RFC 791, 792, 768, 826, 2784, 2890, 8926, 9293, and for ERSPAN
+Source: pcap savefile format (pcap-savefile(5)), IEEE 802.1Q, 802.2, RFC 791, 792, 768, 826, 2784, 2890, 8200, 8926, 9293, and for ERSPAN
 draft-foschiano-erspan-03.
 """
 
@@ -11,17 +11,22 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import msgspec
 
 from trunkline.kit import problems
+from trunkline.kit.addresses import IPAddress
 from trunkline.lab import ipfix
 
 NOT_PCAP = problems.register("TRK-0622", "A capture file cannot be read.")
 
-ETHERTYPE_IPV4, ETHERTYPE_ARP, ETHERTYPE_VLAN, ETHERTYPE_QINQ = 0x0800, 0x0806, 0x8100, 0x88A8
+ETHERTYPE_IPV4, ETHERTYPE_ARP, ETHERTYPE_VLAN, ETHERTYPE_IPV6, ETHERTYPE_QINQ = 0x0800, 0x0806, 0x8100, 0x86DD, 0x88A8
+_ETHERTYPES = {0x88CC: "lldp"}
+_LONGEST = 1500
+"""In place of an Ethernet type: up to here it is the length of a frame of 802.2, which says in its first byte what it is."""
+_STP = 0x42
 _ICMP, _TCP, _UDP, _GRE = 1, 6, 17, 47
 GENEVE_PORT = 6081
 _ETHERNET = 0x6558
@@ -37,7 +42,7 @@ _LINKTYPE_ETHERNET = 1
 class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One frame.  `vlan` is the outermost 802.1Q number, None for an untagged frame; `time` is in seconds since 1970.
 
-    `key` is a GRE tunnel's key, or an ERSPAN session's number.
+    `key` is a GRE tunnel's key, or an ERSPAN session's number.  A frame that is not understood has its Ethernet type as `protocol`.
     """
 
     time: float = 0.0
@@ -45,8 +50,8 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     destination_mac: str = ""
     vlan: int | None = None
     protocol: str = "other"
-    source: IPv4Address | None = None
-    destination: IPv4Address | None = None
+    source: IPAddress | None = None
+    destination: IPAddress | None = None
     source_port: int | None = None
     destination_port: int | None = None
     kind: str = ""
@@ -78,7 +83,7 @@ def read(data: bytes) -> list[Packet]:
     templates: ipfix.Templates = {}
     for time, frame in _records(data):
         packet = decode(frame, time=time)
-        if packet.destination_port == ipfix.PORT and (message := _payload(frame)):
+        if _is_ipfix(packet) and (message := _payload(frame)):
             flows = ipfix.flows(message, templates)
             told = msgspec.structs.replace(packet, protocol="ipfix")
             found += [msgspec.structs.replace(told, inner=Packet(**fields)) for fields in flows] or [told]
@@ -87,13 +92,17 @@ def read(data: bytes) -> list[Packet]:
     return found
 
 
+def _is_ipfix(packet: Packet) -> bool:
+    return packet.destination_port == ipfix.PORT and isinstance(packet.source, IPv4Address)
+
+
 def _payload(frame: bytes) -> bytes:
     """What an untagged frame carries behind IPv4 and UDP."""
     return frame[14 + (frame[14] & 0x0F) * 4 + 8 :]
 
 
 def decode(frame: bytes, *, time: float = 0.0) -> Packet:
-    """One Ethernet frame; what is not understood stays "other"."""
+    """One Ethernet frame; what is too short to be understood stays "other"."""
     fields: dict[str, Any] = {"time": time}
     try:
         fields |= {"destination_mac": frame[0:6].hex(":"), "source_mac": frame[6:12].hex(":")}
@@ -104,8 +113,14 @@ def decode(frame: bytes, *, time: float = 0.0) -> Packet:
             offset += 4
         if ethertype == ETHERTYPE_IPV4:
             fields |= _ipv4(frame[offset:])
+        elif ethertype == ETHERTYPE_IPV6:
+            fields |= _ipv6(frame[offset:])
         elif ethertype == ETHERTYPE_ARP:
             fields |= _arp(frame[offset:])
+        elif ethertype <= _LONGEST:
+            fields |= {"protocol": "stp" if frame[offset : offset + 1] == bytes([_STP]) else "llc"}
+        else:
+            fields |= {"protocol": _ETHERTYPES.get(ethertype, f"{ethertype:#06x}")}
     except struct.error:
         pass  # shorter than its headers promise: the part that was read stands
     return Packet(**fields)
@@ -166,14 +181,27 @@ def _ipv4(body: bytes) -> dict[str, Any]:
         return fields | {"protocol": "icmp", "kind": _ICMP_KINDS.get(kind, str(kind))}
     if protocol == _GRE:
         return fields | _gre(payload)
-    if protocol in (_TCP, _UDP):
-        source, destination = struct.unpack_from("!HH", payload)
-        fields |= {"protocol": "tcp", "source_port": source, "destination_port": destination}
-    if protocol == _UDP:
-        fields |= {"protocol": "udp"}
-        if destination == GENEVE_PORT:
-            fields |= _geneve(payload[8:])
+    fields |= _ports(protocol, payload)
+    if protocol == _UDP and fields["destination_port"] == GENEVE_PORT:
+        fields |= _geneve(payload[8:])
     return fields
+
+
+def _ipv6(body: bytes) -> dict[str, Any]:
+    protocol, sender, receiver = struct.unpack_from("!6xBx16s16s", body)
+    fields: dict[str, Any] = {
+        "protocol": "ipv6",
+        "source": IPv6Address(sender),
+        "destination": IPv6Address(receiver),
+    }
+    return fields | _ports(protocol, body[40:])
+
+
+def _ports(protocol: int, payload: bytes) -> dict[str, Any]:
+    if protocol not in (_TCP, _UDP):
+        return {}
+    source, destination = struct.unpack_from("!HH", payload)
+    return {"protocol": "tcp" if protocol == _TCP else "udp", "source_port": source, "destination_port": destination}
 
 
 def _geneve(body: bytes) -> dict[str, Any]:

@@ -121,6 +121,13 @@ class Listen(_Part, frozen=True, kw_only=True):
     within: float = 5.0
 
 
+class Send(_Part, frozen=True, kw_only=True):
+    """Send single frames from a place's interface, by their names in `lab.frames`, each once and in this order."""
+
+    origin: str = msgspec.field(name="from")
+    frames: tuple[str, ...]
+
+
 class Ping(_Part, frozen=True, kw_only=True):
     """Ping without a pause, `every` so many seconds, while steps run; at most `lost` answers may be missing."""
 
@@ -194,6 +201,7 @@ class Step(_Part, frozen=True, kw_only=True, omit_defaults=True):
     reach: Reach | None = None
     capture: Listen | None = None
     exec: Execute | None = None
+    send: Send | None = None
     policy: Request | None = None
     attach: Placement | None = None
     detach: Placement | None = None
@@ -209,7 +217,7 @@ class Step(_Part, frozen=True, kw_only=True, omit_defaults=True):
         return [name for name in VERBS if getattr(self, name) is not None]
 
 
-CLUSTER_VERBS = ("apply", "delete", "pods", "object", "event", "reach", "capture", "exec")
+CLUSTER_VERBS = ("apply", "delete", "pods", "object", "event", "reach", "capture", "exec", "send")
 FABRIC_VERBS = ("policy", "attach", "detach", "migrate", "ping")
 VERBS = (*CLUSTER_VERBS, *FABRIC_VERBS)
 

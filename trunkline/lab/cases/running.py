@@ -22,6 +22,7 @@ from trunkline.lab.cases import (
     observing,
     pinging,
     reaching,
+    sending,
 )
 from trunkline.lab.cases.bench import Bench, StepFailed
 from trunkline.lab.cases.model import FABRIC_VERBS, Case, Listen, Step
@@ -174,6 +175,8 @@ class _Runner:
             return await reaching.reach(bench, step.reach)
         if step.exec is not None:
             return await reaching.execute(bench, step.exec)
+        if step.send is not None:
+            return await sending.send(bench, step.send)
         assert step.capture is not None
         return await listening.capture(bench, step.capture, self._case, meanwhile)
 
