@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ OUTSIDE, WEB_A, WEB_B, PLAIN = "172.29.161.50", "192.168.100.11", "192.168.100.1
 MAPS = f"{CHILD}/segment-connection-binding-maps"
 FIRST = {"vlan_traffic_tag": 1002, "segment_path": PARENT}
 SECOND = {"vlan_traffic_tag": 2002, "segment_path": "/infra/segments/second-parent"}
+LEGACY, LEGACY_A = "/infra/segments/legacy", "192.168.77.21"
+VLAN_ZONE = "/infra/sites/default/enforcement-points/default/transport-zones/vlan"
 HYPERVISORS = ("hv-1", "hv-2", "hv-3")
 WHOLE_HYPERVISOR = ("ovs-vswitchd", "ovn-controller", "agent", "ovsdb-server")
 ROUNDS = 12
@@ -72,6 +75,72 @@ class Fabric(FabricLab):
         words += ["find", "logical_switch_port", "parent_name!=[]"]
         return set(subprocess.run(words, capture_output=True, text=True, check=True, timeout=20).stdout.split())
 
+    @contextlib.contextmanager
+    def legacy(self) -> Iterator[None]:
+        """A VLAN segment as a child of the document's parent while the block runs."""
+        self.call("PATCH", LEGACY, {"vlan_ids": ["100"], "transport_zone_path": VLAN_ZONE})
+        self.call("PATCH", f"{LEGACY}/segment-connection-binding-maps/m", {**FIRST, "vlan_traffic_tag": 1004})
+        try:
+            yield
+        finally:
+            self.http.request("DELETE", f"{LEGACY}/segment-connection-binding-maps/m")
+            self.http.request("DELETE", LEGACY)
+
+    def vsctl(self, host: str, *words: str) -> str:
+        command = ["ovs-vsctl", "--timeout=20", f"--db=unix:{self.lab.home(host)}/db.sock", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+
+    def unplug(self, machine: str, hypervisor: str) -> str:
+        """Take a machine's card out as its hypervisor would; answers the card's identity."""
+        card = self.vsctl(hypervisor, "get", "interface", f"vif-{machine}", "external_ids:iface-id").strip().strip('"')
+        self.vsctl(hypervisor, "del-port", f"vif-{machine}")
+        return card
+
+    def plug(self, machine: str, hypervisor: str, card: str) -> None:
+        port = f"vif-{machine}"
+        self.vsctl(
+            hypervisor, "add-port", "br-int", port, "--", "set", "interface", port, f"external_ids:iface-id={card}"
+        )
+        self.vsctl(hypervisor, "wait-until", "interface", port, "external_ids:ovn-installed=true")
+
+    def restart_controller(self, hypervisor: str) -> None:
+        """Crash ovn-controller, whose watchman starts another; return when that one has computed everything."""
+        os.kill(int((self.lab.home(hypervisor) / "ovn-controller.pid").read_text()), signal.SIGSEGV)
+        words = [
+            "ovn-nbctl",
+            f"--db=unix:{self.lab.home('manager')}/ovnnb_db.sock",
+            "--timeout=60",
+            "--wait=hv",
+            "sync",
+        ]
+        subprocess.run(words, check=True, timeout=70)
+
+    def leaves_by_the_wire(self, place: str, address: str, card: str) -> bool:
+        """Whether requests are seen at a trunk of the switch, before long."""
+        words = [
+            "ip",
+            "netns",
+            "exec",
+            self.lab.namespace("tor"),
+            "tcpdump",
+            "-lni",
+            card,
+            "-c",
+            "1",
+            f"vlan and dst {address}",
+        ]
+        seen = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            assert seen.stderr
+            seen.stderr.readline()  # it listens now
+            deadline = time.monotonic() + 15
+            while seen.poll() is None and time.monotonic() < deadline:
+                self.answers(place, address)
+            return seen.poll() == 0
+        finally:
+            seen.kill()
+            seen.wait()
+
     def gateway(self) -> str:
         """The hypervisor that serves the Tier-0's uplink."""
         words = ["ovn-sbctl", f"--db=unix:{self.lab.home('manager')}/ovnsb_db.sock", "show"]
@@ -113,6 +182,20 @@ def test_uplink_moves_to_another_hypervisor_when_the_one_that_serves_it_dies_and
 
     gaps = [round(each.longest * 0.02, 2) for each in (lost[0], back[0])]
     print(f"{serving} died: {gaps[0]} s without answers; it came back: {gaps[1]} s")
+
+
+def test_a_machine_that_comes_to_a_hypervisor_just_started_sends_its_vlans_by_the_wire(fabric: Fabric) -> None:
+    """ovn-controller that finds a VLAN's patch ports from before would send its frames through the tunnel, for good."""
+    with fabric.legacy():
+        assert fabric.answers("vm/node-b/legacy", LEGACY_A)
+        card = fabric.unplug("node-b", "hv-2")
+        fabric.restart_controller("hv-2")
+        assert "legacy" in fabric.vsctl("hv-2", "show"), "patch ports of networks that are not here were dropped"
+
+        fabric.plug("node-b", "hv-2", card)
+        assert fabric.answers("vm/node-b/legacy", LEGACY_A)
+
+        assert fabric.leaves_by_the_wire("vm/node-b/legacy", LEGACY_A, "hv-2-eth1")
 
 
 def test_traffic_goes_on_without_the_manager(fabric: Fabric) -> None:

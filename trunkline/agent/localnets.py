@@ -13,7 +13,7 @@ program is killed, either the row has been touched or the label still asks for i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import structlog
 
@@ -42,8 +42,7 @@ class Localnets:
     def may_be_overlooked(self, network: str) -> bool:
         """Whether the way out is there before the first port: asked before a port of the network is made."""
         interfaces = self._switch.replica.table(rows.Interface).values()
-        begin = f"patch-{self._bridge}-to-{names.localnet_port(network, '')}"
-        patched = any(each.name.startswith(begin) for each in interfaces)
+        patched = ways_out(interfaces, self._bridge, network)
         return bool(network) and patched and not self._switch.interfaces({**labels.POD, labels.SWITCH: network})
 
     async def run(self) -> None:
@@ -63,13 +62,11 @@ class Localnets:
         root = self._switch.root
         if root is None:
             return
-        touched = {TOUCHED: str(int(root.external_ids.get(TOUCHED, "0")) + 1)}
-        mutations = [("external_ids", "delete", {TOUCHED}), ("external_ids", "insert", touched)]
         gone = [("external_ids", "delete", set(labels.LOOK_AGAIN))]
         try:
             await self._switch.write(
                 [
-                    ovsdb.mutate("Open_vSwitch", ovsdb.by_uuid(root.uuid), mutations),
+                    recompute(root),
                     *(ovsdb.mutate("Interface", ovsdb.by_uuid(row.uuid), gone) for row in asking),
                 ]
             )
@@ -77,6 +74,19 @@ class Localnets:
         except problems.RemoteError as error:
             _log.warning("ovn-controller could not be made to look again", error=str(error))
             await asyncio.sleep(_RETRY_SECONDS)
+
+
+def recompute(root: rows.OpenVSwitch) -> ovsdb.Operation:
+    """The operation that makes ovn-controller compute everything anew."""
+    touched = {TOUCHED: str(int(root.external_ids.get(TOUCHED, "0")) + 1)}
+    mutations = [("external_ids", "delete", {TOUCHED}), ("external_ids", "insert", touched)]
+    return ovsdb.mutate("Open_vSwitch", ovsdb.by_uuid(root.uuid), mutations)
+
+
+def ways_out(interfaces: Iterable[rows.Interface], bridge: str, network: str = "") -> bool:
+    """Whether there are patch ports by which a network leaves the machine; any network unless told."""
+    begin = f"patch-{bridge}-to-{names.localnet_port(network, '') if network else names.LOCALNET}"
+    return any(each.name.startswith(begin) for each in interfaces)
 
 
 def _asks(change: ovsdb.Change) -> bool:

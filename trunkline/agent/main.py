@@ -18,6 +18,7 @@ from trunkline.adapters.netlink import datapath, namespace, seclusion
 from trunkline.adapters.ovs import switch
 from trunkline.adapters.ovs.switch import Switch
 from trunkline.agent import errands, install, keeper, tallying, trial
+from trunkline.agent.arrivals import Arrivals
 from trunkline.agent.attachments import AttachmentSource, KubeAttachments
 from trunkline.agent.berths import Berths
 from trunkline.agent.forgetting import Forgetting
@@ -67,8 +68,9 @@ async def keep(settings: Settings) -> None:
 
 
 def _beside(settings: Settings, own_switch: Switch, kind: str) -> list[Coroutine[Any, Any, None]]:
-    """What goes on beside the shape: for a policy manager, if there is one, and for a datapath that caches too long."""
-    work = [Forgetting(settings).run()] if kind == "netdev" else []
+    """What goes on beside the shape: for ways out, for a datapath that caches too long, for a policy manager."""
+    work = [Arrivals(own_switch, bridge=settings.integration_bridge).run()]
+    work += [Forgetting(settings).run()] if kind == "netdev" else []
     if manager := settings.manager:
         monitoring = Monitoring(own_switch, settings, kind)
         work += [monitoring.run(), errands.run(settings, manager, own_switch, monitoring)]

@@ -26,13 +26,17 @@ def is_safe(text: str) -> bool:
     return _SAFE.fullmatch(text) is not None
 
 
+LOCALNET = "localnet:"
+"""How the names of those ports begin by which VLAN networks leave machines."""
+
+
 def localnet_port(network: str, physical_network: str) -> str:
     """The switch port by which a VLAN network leaves the machine.
 
     Another physical network is another port: ovn-controller 23.03 names its patch ports after it, cannot move them to
     another bridge, and until somebody helps writes nothing else to OVS.
     """
-    return f"localnet:{network}|{physical_network}"
+    return f"{LOCALNET}{network}|{physical_network}"
 
 
 def router_port(leg: str, router: str) -> str:
