@@ -17,7 +17,7 @@ from trunkline.adapters.kube.informer import Informer
 from trunkline.adapters.netlink import datapath, namespace, seclusion
 from trunkline.adapters.ovs import switch
 from trunkline.adapters.ovs.switch import Switch
-from trunkline.agent import errands, install, keeper, tallying, trial
+from trunkline.agent import discovering, errands, install, keeper, tallying, trial
 from trunkline.agent.arrivals import Arrivals
 from trunkline.agent.attachments import AttachmentSource, KubeAttachments
 from trunkline.agent.berths import Berths
@@ -141,7 +141,7 @@ async def _keeper(settings: Settings) -> AsyncIterator[tuple[Keeper, Switch, str
     async with switch.connect(settings.ovs) as node_switch:
         kind = _datapath(settings)
         guard = Guard(node_switch) if kind == "netdev" else None
-        telling = [tallying.run(settings)] if settings.tallies else []
+        telling = [tallying.run(settings), discovering.run(settings, node_switch)] if settings.tallies else []
         async with _background(*([guard.run()] if guard else []), *telling):
             yield Keeper(settings, node_switch, guard, kind), node_switch, kind
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from trunkline.adapters.netlink import tap
+from trunkline.adapters.netlink import packet_socket, tap
 from trunkline.adapters.ovs import openflow
 from trunkline.adapters.ovs.switch import Switch
 from trunkline.agent.settings import Settings
@@ -34,7 +34,7 @@ async def watch(errand: Watch, switch: Switch, tell: Tell) -> None:
     seen: list[Sighting] = []
     news = asyncio.Event()
 
-    def take(found: tap.Frame) -> None:
+    def take(found: packet_socket.Frame) -> None:
         if len(seen) < MOST and (known := frame.recognise(found.data, errand.mark)):
             seen.append(_sighting(found, known, switch))
             news.set()
@@ -71,7 +71,7 @@ async def send(errand: Send, settings: Settings, switch: Switch) -> None:
     await openflow.let_in(settings.ovs, settings.integration_bridge, number, errand.frame)
 
 
-def _sighting(found: tap.Frame, known: frame.Seen, switch: Switch) -> Sighting:
+def _sighting(found: packet_socket.Frame, known: frame.Seen, switch: Switch) -> Sighting:
     interface = switch.interface(found.interface)
     return Sighting(
         interface=found.interface,

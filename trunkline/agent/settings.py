@@ -48,7 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     needs it, and that is all.
     `node` is the Kubernetes Node's name and the OVN chassis name.  `attach_timeout` is in seconds and bounds one CNI ADD.
     `waiting_namespace` is where the far ends of pods' cables lie; of each agent its own, as soon as two share a machine.
-    `tallies` is the OVSDB remote of the database in which the policy manager reads what passed each port (empty: none).
+    `tallies` is the OVSDB remote of the database in which the policy manager reads what passed each port and which
+    addresses were announced behind it (empty: none).
     `manager` is who traces packets through a hypervisor (none: nobody does).
     `uplink_trial` is how long, in seconds, the node may be cut off by the move of its network card before the move is undone.
     `metrics` is an address to serve metrics on ("127.0.0.1:9479"; empty: none).

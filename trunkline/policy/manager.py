@@ -26,6 +26,7 @@ from trunkline.dialects.nsx.realized import Realisation, Realiser
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit import clock, problems
 from trunkline.policy import audit
+from trunkline.policy.addresses import Addresses
 from trunkline.policy.agendas import Agendas
 from trunkline.policy.identity.callers import Caller, Grant
 from trunkline.policy.identity.gate import Gate
@@ -197,6 +198,10 @@ class Manager:
         ports = self.repository.tree.members(f"{entry.path}/ports") if entry.kind == "Segment" else [entry.path]
         counted = [each for path in sorted(ports) for each in self._realiser.counted(path)]
         return statistics.of(entry, counted, int(clock.now().timestamp() * 1000))
+
+    def addresses(self) -> Addresses:
+        """Which addresses are behind segment ports, for one request."""
+        return Addresses(self.repository.tree, self._realiser, int(clock.now().timestamp() * 1000))
 
     async def table(self, entry: Entry, operation: str) -> Body:
         """A table of a segment, a port or a gateway.

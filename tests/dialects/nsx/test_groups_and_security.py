@@ -6,6 +6,8 @@ import pytest
 
 from trunkline.dialects.nsx import membership
 from trunkline.dialects.nsx.errors import Refused
+from trunkline.dialects.nsx.realized import Nobody
+from trunkline.policy.addresses import Addresses
 
 DOMAIN = "/infra/domains/default"
 GROUPS, POLICY = f"{DOMAIN}/groups", f"{DOMAIN}/security-policies/p"
@@ -149,7 +151,11 @@ def test_a_parent_segment_brings_its_ports_and_not_its_children(manager):
     assert [each.path for each in membership.segments(tree, inside)] == [parent]
     assert [each.path for each in membership.ports(tree, inside)] == [f"{parent}/ports/vm"]
     assert [each.path for each in membership.groups(tree, inside)] == [f"{GROUPS}/inner"]
-    assert membership.addresses(tree, inside) == ["10.0.0.9", "192.0.2.0/28"]
+    known = Addresses(tree, Nobody(), 0)
+    assert membership.addresses(tree, inside, lambda port: known.bindings(port).realized) == [
+        "10.0.0.9",
+        "192.0.2.0/28",
+    ]
 
 
 def test_conditions_stay_in_their_project(manager):

@@ -16,6 +16,7 @@ HONOURED = {
     "Segment": "vlan_ids subnets.gateway_address connectivity_path transport_zone_path overlay_id admin_state "
     "advanced_config.connectivity advanced_config.uplink_teaming_policy_name",
     "SegmentPort": "address_bindings.ip_address address_bindings.mac_address address_bindings.vlan_id admin_state "
+    "ignored_address_bindings.ip_address ignored_address_bindings.mac_address ignored_address_bindings.vlan_id "
     "attachment.id attachment.type attachment.context_id attachment.traffic_tag",
     "SegmentConnectionBindingMap": "vlan_traffic_tag segment_path",
     "Tier0": "transit_subnets",
@@ -29,6 +30,11 @@ HONOURED = {
     "PolicyNatRule": "action source_network destination_network translated_network translated_ports service scope enabled",
     "SegmentSecurityProfile": "bpdu_filter_enable bpdu_filter_allow dhcp_server_block_enabled dhcp_client_block_enabled "
     "dhcp_server_block_v6_enabled dhcp_client_block_v6_enabled non_ip_traffic_block_enabled",
+    "IPDiscoveryProfile": "ip_v4_discovery_options.arp_snooping_config.arp_snooping_enabled "
+    "ip_v4_discovery_options.arp_snooping_config.arp_binding_limit "
+    "ip_v6_discovery_options.nd_snooping_config.nd_snooping_enabled "
+    "ip_v6_discovery_options.nd_snooping_config.nd_snooping_limit "
+    "tofu_enabled arp_nd_binding_timeout duplicate_ip_detection.duplicate_ip_detection_enabled",
     "SpoofGuardProfile": "address_binding_allowlist",
     "QoSProfile": "dscp.mode shaper_configurations",
     "PolicyTransportZone": "tz_type transport_zone_type is_default",
@@ -45,15 +51,14 @@ HONOURED = {
 
 TELLS = {
     "Segment": "replication_mode advanced_config.urpf_mode",
-    "SegmentPort": "tofu_version attachment.app_id ignored_address_bindings.ip_address "
-    "ignored_address_bindings.mac_address ignored_address_bindings.vlan_id",
+    "SegmentPort": "tofu_version attachment.app_id",
     "Tier0": "ha_mode failover_mode disable_firewall",
     "Tier1": "failover_mode disable_firewall type",
     "Tier0Interface": "urpf_mode",
     "Tier1Interface": "urpf_mode",
     "PolicyNatRule": "sequence_number firewall_match",
     "PolicyTransportZone": "uplink_teaming_policy_names",
-    "IPDiscoveryProfile": "tofu_enabled",
+    "IPDiscoveryProfile": "ip_v4_discovery_options.dhcp_snooping_enabled ip_v4_discovery_options.vmtools_enabled",
     "MacDiscoveryProfile": "mac_learning_enabled unknown_unicast_flooding_enabled",
     "SegmentSecurityProfile": "rate_limits",
 }

@@ -26,7 +26,8 @@ def array(item: Json) -> Json:
 
 def structure(required: Json, **optional: Json) -> Json:
     """An object with properties that are always there and others that may be."""
-    return {"type": "object", "properties": {**required, **optional}, "required": list(required)}
+    wanted = {"required": list(required)} if required else {}  # an empty list is no valid schema
+    return {"type": "object", "properties": {**required, **optional}, **wanted}
 
 
 def page(item: Json, **more: Json) -> Json:
@@ -77,13 +78,20 @@ CONFIGURATION_STATE = structure(
     tier_path=TEXT,
     failure_message=TEXT,
 )
+_BOUND = structure({}, ip_address=TEXT, mac_address=TEXT, vlan=COUNT)
+_SOURCE = words("USER_DEFINED", "ARP_SNOOPING", "ND_SNOOPING")
+_BINDING = structure({"binding": _BOUND, "source": _SOURCE}, binding_timestamp=COUNT)
+_DUPLICATE = structure({"binding": _BOUND, "source": _SOURCE, "conflicting_port": TEXT}, binding_timestamp=COUNT)
+_TAGGED = {"connected_segment_path": TEXT, "vlan_traffic_tag": COUNT, "discovered_bindings": array(_BINDING)}
 _PORT_STATE = structure(
     {
         "transport_node_ids": array(TEXT),
-        "realized_bindings": array({"type": "object"}),
-        "discovered_bindings": array({"type": "object"}),
+        "realized_bindings": array(_BINDING),
+        "discovered_bindings": array(_BINDING),
+        "duplicate_bindings": array(_DUPLICATE),
         "attachment": structure({"id": TEXT, "state": words("FREE", "ATTACHED", "DETACHED")}),
-    }
+    },
+    trunkline_containers=array(structure(_TAGGED)),
 )
 _COUNTER = structure({"total": COUNT})
 _COUNTERS = dict.fromkeys(("rx_packets", "rx_bytes", "tx_packets", "tx_bytes"), _COUNTER)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from trunkline.dialects.nsx import scopes
+from trunkline.dialects.nsx.discovery import Binding
 from trunkline.dialects.nsx.tree import Tree
 from trunkline.dialects.nsx.view import Body, Entry
 
@@ -65,10 +66,10 @@ def groups(tree: Tree, found: Members) -> list[Entry]:
     return _of_kind(tree, found, "Group")
 
 
-def addresses(tree: Tree, found: Members) -> list[str]:
-    """The addresses that members list, and those that are bound to ports among them, sorted as text."""
-    bound = (each.get("ip_address") for port in ports(tree, found) for each in port.body.get("address_bindings", ()))
-    return sorted({*found.addresses, *(address for address in bound if address)})
+def addresses(tree: Tree, found: Members, realized: Callable[[Entry], Iterable[Binding]]) -> list[str]:
+    """The addresses that members list, and those that are realised at ports among them, sorted as text."""
+    bound = {each.address for port in ports(tree, found) for each in realized(port)}
+    return sorted({*found.addresses, *bound} - {""})
 
 
 def _of_kind(tree: Tree, found: Members, kind: str) -> list[Entry]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from trunkline.dialects.nsx.discovery import Heard
 from trunkline.dialects.nsx.routing import Routed
 from trunkline.dialects.nsx.statistics import Counted
 from trunkline.dialects.nsx.tables import ENFORCEMENT_POINT, Wire
@@ -57,6 +58,9 @@ class Realiser(Protocol):
     def counted(self, path: str) -> list[Counted]:
         """What passed the network ports that follow from the segment port or binding map at `path`."""
 
+    def heard(self, path: str) -> list[Heard]:
+        """Which addresses are announced at the network ports that follow from the segment port at `path`."""
+
     async def wire(self, path: str) -> Wire:
         """What is known of the segment at `path` on the wire, at this moment.
 
@@ -82,6 +86,9 @@ class Nobody:
         return None
 
     def counted(self, path: str) -> list[Counted]:
+        return []
+
+    def heard(self, path: str) -> list[Heard]:
         return []
 
     async def wire(self, path: str) -> Wire:
@@ -190,32 +197,6 @@ def configuration_state(entry: Entry, found: Realisation) -> Body:
     if found.state == "ERROR":
         result["failure_message"] = found.problem
     return result
-
-
-def port_answer(entry: Entry, found: Realisation, operation: str) -> Body:
-    """`.../state` and `.../status` of a segment port."""
-    nodes = found.attributes.get("transport_node_ids", [])
-    if operation == "status":
-        up = found.attributes.get("operational_status") == ["UP"]
-        return {"logical_port_id": entry.body["realization_id"], "status": "UP" if up else "DOWN"}
-    body = entry.body
-    bound = body.get("address_bindings", []) if found.state == "REALIZED" else []
-    result: Body = {
-        "transport_node_ids": nodes,
-        "realized_bindings": [{"binding": _binding(each), "source": "USER_DEFINED"} for each in bound],
-        "discovered_bindings": [],
-        "duplicate_bindings": [],
-    }
-    if identifier := body.get("attachment", {}).get("id"):
-        attachers = [{"host": node, "entity": identifier} for node in nodes]
-        state = "ATTACHED" if nodes else "DETACHED"
-        return result | {"attachment": {"id": identifier, "state": state, "attachers": attachers}}
-    return result | {"attachment": {"id": "", "state": "FREE"}}
-
-
-def _binding(bound: dict[str, Any]) -> dict[str, Any]:
-    names = {"ip_address": "ip_address", "mac_address": "mac_address", "vlan_id": "vlan"}
-    return {shown: bound[name] for name, shown in names.items() if name in bound}
 
 
 def _alarm(found: Realisation) -> dict[str, Any]:

@@ -6,7 +6,7 @@ nothing, or for what is done anyway, makes no alarm; those are listed with the f
 
 Some defaults of NSX are answered, as clients compare them, and not honoured: `urpf_mode` STRICT (no reverse path is checked),
 `failover_mode` NON_PREEMPTIVE (the best hypervisor takes over again), `ha_mode` ACTIVE_ACTIVE (each interface is served by one
-hypervisor at a time), and what the default profiles say.  They make no alarm, because nobody asked for them.
+hypervisor at a time), DHCP snooping and VM tools as sources of IPv4 addresses, and what the default profiles say.  They make no alarm, because nobody asked for them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _FEDERATION = "there is one site"
 _FIREWALL = "gateways have no firewall"
 _IPV6 = "routers are not advertised to IPv6 hosts"
 _EVPN = "there is no EVPN"
-_DISCOVERY = "addresses are not discovered; bind them to ports"
+_DISCOVERY = "addresses are discovered by ARP and neighbour discovery alone"
 _LEARNING = "MACs are learned, without limit, on ports that SpoofGuard does not guard"
 _ADVERTISEMENTS = "OVN lets IPv6 neighbour discovery pass before any list is asked, router advertisements with it"
 _PACKETS = "OVN limits kilobits, and counts no packets; QoS profiles limit ports"
@@ -142,10 +142,8 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
         Field("transport_zone_profile_paths", "hypervisors have no such profiles"),
     ),
     "IPDiscoveryProfile": (
-        Field("ip_v4_discovery_options", _DISCOVERY),
-        Field("ip_v6_discovery_options", _DISCOVERY),
-        Field("duplicate_ip_detection", _DISCOVERY),
-        Field("arp_nd_binding_timeout", _DISCOVERY, (10,)),
+        Field("ip_v6_discovery_options.dhcp_snooping_v6_enabled", _DISCOVERY),
+        Field("ip_v6_discovery_options.vmtools_v6_enabled", _DISCOVERY),
     ),
     "MacDiscoveryProfile": (
         Field("mac_change_enabled", _LEARNING),
@@ -165,7 +163,6 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
 }
 
 _MAPPED = {
-    "ip_discovery_profile_path": _DISCOVERY,
     "mac_discovery_profile_path": _LEARNING,
 }
 """Profiles that are kept and not enforced: whoever binds one is told."""

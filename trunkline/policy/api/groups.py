@@ -48,7 +48,8 @@ async def members(request: Request) -> Response:
             ports = membership.ports(tree, inside)
             return answers.listed([_vif(port) for port in ports if _attachment(port)])
         case "ip-addresses":
-            return answers.listed(membership.addresses(tree, inside))
+            known = manager.addresses()
+            return answers.listed(membership.addresses(tree, inside, lambda port: known.bindings(port).realized))
     if kind in _UNKNOWN:
         return answers.listed([])
     raise errors.not_found(f"{path}/members/{kind}")

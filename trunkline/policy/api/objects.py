@@ -14,6 +14,7 @@ from trunkline.dialects.nsx import (
     listing,
     outline,
     paths,
+    port_state,
     realized,
     routing,
     statistics,
@@ -119,7 +120,10 @@ async def _state(request: Request, target: Target) -> Response:
         return answers.json(await manager.table(entry, target.operation))
     found = manager.realisation(entry)
     if target.resource.type == "SegmentPort":
-        return answers.json(realized.port_answer(entry, found, target.operation))
+        if target.operation == "status":
+            return answers.json(port_state.status(entry, found))
+        known = manager.addresses()
+        return answers.json(port_state.state(entry, found, known.bindings(entry), known.containers(entry)))
     return answers.json(realized.configuration_state(entry, found))
 
 

@@ -11,6 +11,7 @@ import structlog
 
 from trunkline.adapters import ovsdb
 from trunkline.adapters import store as documents
+from trunkline.dialects.nsx.discovery import Heard
 from trunkline.dialects.nsx.realized import Nobody, Realisation, Realiser
 from trunkline.dialects.nsx.routing import Routed
 from trunkline.dialects.nsx.statistics import Counted, Traffic
@@ -18,6 +19,7 @@ from trunkline.dialects.nsx.tables import Wire
 from trunkline.policy.agendas import Agendas
 from trunkline.policy.realise import asking, realiser
 from trunkline.policy.realise.counters import Counters
+from trunkline.policy.realise.neighbours import Neighbours
 from trunkline.policy.settings import Settings
 
 _PAUSE = 1.0
@@ -48,7 +50,7 @@ class Lasting:
     def __init__(self, store: documents.Store, settings: Settings, agendas: Agendas) -> None:
         self._store, self._settings, self._agendas = store, settings, agendas
         self._realiser: realiser.Realiser | None = None
-        self._counters = Counters(settings.tallies)
+        self._counters, self._neighbours = Counters(settings.tallies), Neighbours(settings.tallies)
 
     def realisation(self, path: str, revision: int) -> Realisation | None:
         return self._realiser.realisation(path, revision) if self._realiser else None
@@ -79,11 +81,28 @@ class Lasting:
             for each, cookie in found
         ]
 
+    def heard(self, path: str) -> list[Heard]:
+        found = self._realiser.carried(path) if self._realiser else []
+        return [
+            Heard(
+                port=each.port,
+                binding=each.binding,
+                tag=each.tag,
+                mac=neighbour.mac,
+                address=neighbour.address,
+                first_ms=neighbour.first,
+                last_ms=neighbour.last,
+            )
+            for each, _ in found
+            for neighbour in self._neighbours.behind(each.interface, each.tag)
+        ]
+
     def work(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What must run for answers to come: each goes on until it is cancelled."""
         yield _again(self._connected, "realisation")
         if self._settings.tallies:
             yield _again(self._counters.run, "counting")
+            yield _again(self._neighbours.run, "discovery")
 
     async def _connected(self) -> None:
         async with (

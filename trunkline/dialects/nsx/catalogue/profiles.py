@@ -46,15 +46,32 @@ _LIMIT = Object(
 )
 _SHAPER = OneOf(dict.fromkeys(("IngressRateLimiter", "IngressBroadcastRateLimiter", "EgressRateLimiter"), _LIMIT))
 
+_ARP = Object((_flag("arp_snooping_enabled", True), Field("arp_binding_limit", Integer(1, 256), default=1)))
+_ND = Object((_flag("nd_snooping_enabled", False), Field("nd_snooping_limit", Integer(2, 15), default=3)))
+_IPV4_SOURCES = Object(
+    (
+        Field("arp_snooping_config", _ARP),
+        _flag("dhcp_snooping_enabled", True),
+        _flag("vmtools_enabled", True),
+    )
+)
+_IPV6_SOURCES = Object(
+    (
+        Field("nd_snooping_config", _ND),
+        _flag("dhcp_snooping_v6_enabled", False),
+        _flag("vmtools_v6_enabled", False),
+    )
+)
+
 PROFILES = (
     _profile(
         "IPDiscoveryProfile",
         "ip-discovery-profiles",
-        Field("ip_v4_discovery_options"),
-        Field("ip_v6_discovery_options"),
+        Field("ip_v4_discovery_options", _IPV4_SOURCES),
+        Field("ip_v6_discovery_options", _IPV6_SOURCES),
         _flag("tofu_enabled", True),
         Field("arp_nd_binding_timeout", Integer(5, 120), default=10),
-        Field("duplicate_ip_detection"),
+        Field("duplicate_ip_detection", Object((_flag("duplicate_ip_detection_enabled", False),))),
     ),
     _profile(
         "MacDiscoveryProfile",

@@ -50,12 +50,16 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Carried(msgspec.Struct, frozen=True):
-    """A network port, the segment port it follows from, and the binding map and tag if it is for containers."""
+    """A network port, the segment port it follows from, and the binding map and tag if it is for containers.
+
+    `interface` is what its frames come by: with the tag, if there is one.
+    """
 
     id: str
     port: str
     binding: str = ""
     tag: int = 0
+    interface: str = ""
 
 
 class Fabric:
@@ -101,7 +105,13 @@ class Fabric:
     def carried(self, path: str) -> list[Carried]:
         """The network ports that follow from a segment port or a binding map."""
         return [
-            Carried(item.id, question.about[-1], question.about[0] if len(question.about) > 1 else "", item.tag)
+            Carried(
+                id=item.id,
+                port=question.about[-1],
+                binding=question.about[0] if len(question.about) > 1 else "",
+                tag=item.tag,
+                interface=item.parent or item.id,
+            )
             for question in self._asked(path)
             for item in self._made[question].objects
             if isinstance(item, model.Port)

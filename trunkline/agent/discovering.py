@@ -1,0 +1,149 @@
+"""Tells the policy manager which addresses are announced behind the ports of this machine.
+
+Machines are only listened to: nothing is sent, and no packet waits for us.  What was told before a restart is continued, and
+an interface that leaves this machine takes what is known of it along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator
+
+import structlog
+
+from trunkline.adapters import ovsdb, tallies
+from trunkline.adapters.netlink.ears import Ears
+from trunkline.adapters.ovs import rows
+from trunkline.adapters.ovs.switch import Switch
+from trunkline.agent.announcements import Announcement, announced
+from trunkline.agent.neighbours import Neighbours, Place, Times
+from trunkline.agent.settings import Settings
+from trunkline.kit import clock, problems
+
+INTERVAL = 1.0
+"""Seconds between two looks at what was said meanwhile; chosen: what is discovered should show within a second or two."""
+
+REFRESH = 60.0
+"""Seconds after which it is told that known neighbours were heard again; chosen: profiles forget after five minutes at least."""
+
+_log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings, switch: Switch) -> None:
+    """Listen and tell for ever."""
+    tls = settings.tls and ovsdb.Tls(settings.tls.private_key, settings.tls.certificate, settings.tls.ca)
+    try:
+        async with ovsdb.Client(settings.tallies, tallies.DATABASE, tls=tls or None) as client:
+            with contextlib.closing(Ears()) as ears:
+                await Discovering(settings, switch, client, ears).run()
+    except ovsdb.SchemaMismatch as error:
+        _log.warning("no addresses are discovered: the database is of an earlier version", error=str(error))
+
+
+class Discovering:
+    """One machine's neighbours in the database."""
+
+    def __init__(self, settings: Settings, switch: Switch, client: ovsdb.Client, ears: Ears) -> None:
+        self._switch, self._client, self._ears = switch, client, ears
+        self._chassis, self._bridge = settings.node, settings.integration_bridge
+        self._neighbours = Neighbours({})
+        self._ports: dict[str, str] = {}
+        self._changed = True  # whether interfaces may have come or gone
+
+    async def run(self) -> None:
+        """Listen and tell for ever."""
+        replica = await self._client.replicate(
+            tallies.Neighbour, where={tallies.Neighbour: [("chassis", "==", self._chassis)]}
+        )
+        self._neighbours = Neighbours(
+            {
+                _place(row): Times(row.first, max(row.first, row.last))
+                for row in replica.table(tallies.Neighbour).values()
+            }
+        )
+        stop = self._switch.replica.listen(self._notice)
+        try:
+            await self._follow(replica)
+        finally:
+            stop()
+
+    async def _follow(self, replica: ovsdb.Replica) -> None:
+        loop = asyncio.get_running_loop()
+        told = -REFRESH
+        while True:
+            try:
+                news = self._listen()
+                if news or loop.time() - told >= REFRESH:
+                    await self._tell(replica.table(tallies.Neighbour).values())
+                    told = loop.time()
+            except (problems.RemoteError, OSError) as error:
+                _log.warning("what is discovered is told late", error=str(error))
+                told = -REFRESH
+            await asyncio.sleep(INTERVAL)
+
+    def _listen(self) -> bool:
+        """Take in what was said since the last time; answers whether there is anything new to tell."""
+        if self._changed:
+            self._ports = dict(self._plugged())
+            self._changed = False
+        self._ears.listen_on(self._ports)
+        now = int(clock.now().timestamp() * 1000)
+        news = self._neighbours.keep(self._ports.values())
+        for frame in self._ears.heard():
+            if said := announced(frame.data):
+                news |= self._neighbours.take(self._ports[frame.interface], said, now)
+        return news
+
+    async def _tell(self, told: Iterable[tallies.Neighbour]) -> None:
+        """Write what differs from what the database says."""
+        known = {_place(row): row for row in told}
+        operations = []
+        for place, times in self._neighbours.all():
+            if (row := known.pop(place, None)) is None:
+                operations.append(ovsdb.insert("Neighbour", self._row(place, times)))
+            elif times.last - row.last >= REFRESH * 1000:
+                operations.append(ovsdb.update("Neighbour", ovsdb.by_uuid(row.uuid), {"last": times.last}))
+        operations += [ovsdb.delete("Neighbour", ovsdb.by_uuid(row.uuid)) for row in known.values()]
+        if operations:
+            await self._client.transact(operations)
+
+    def _row(self, place: Place, times: Times) -> dict[str, str | int]:
+        said = place.said
+        names = {"chassis": self._chassis, "port": place.port}
+        return {
+            **names,
+            "tag": said.tag,
+            "mac": said.mac,
+            "address": said.address,
+            "first": times.first,
+            "last": times.last,
+        }
+
+    def _plugged(self) -> Iterator[tuple[str, str]]:
+        """The interfaces of machines on the integration bridge, each with the port that it is."""
+        replica = self._switch.replica
+        bridge = self._switch.bridge(self._bridge)
+        for uuid in bridge.ports if bridge else ():
+            port = replica.table(rows.Port).get(uuid)
+            for each in port.interfaces if port else ():
+                interface = replica.table(rows.Interface).get(each)
+                if interface and (identity := interface.external_ids.get("iface-id")):
+                    yield interface.name, identity
+
+    def _notice(self, changes: list[ovsdb.Change]) -> None:
+        self._changed = self._changed or any(_matters(change) for change in changes)
+
+
+def _matters(change: ovsdb.Change) -> bool:
+    """Whether interfaces may have come or gone, or be those of other ports; most changes are of other columns."""
+    match change.old, change.new:
+        case rows.Interface() as old, rows.Interface() as new:
+            return old.external_ids.get("iface-id") != new.external_ids.get("iface-id")
+        case rows.Bridge() as old, rows.Bridge() as new:
+            return old.ports != new.ports
+    return isinstance(change.new or change.old, rows.Interface | rows.Bridge | rows.Port)
+
+
+def _place(row: tallies.Neighbour) -> Place:
+    return Place(row.port, Announcement(row.tag, row.mac, row.address))
