@@ -33,7 +33,7 @@ def profiles(entry: Entry, view: View) -> list[Body]:
 def profile(kind: str, entry: Entry, view: View) -> Body:
     """The profile of a type that holds for a segment or a port."""
     word, field = next((word, field) for each, word, field in _PROFILES if each == kind)
-    return view.body(_path(entry, word, field, view) or _DEFAULT[kind]) or {}
+    return view.body(_path(entry, word, field, view) or DEFAULT[kind]) or {}
 
 
 def _path(entry: Entry, word: str, field: str, view: View) -> str:
