@@ -46,18 +46,26 @@ def test_bytes_one_by_one_give_the_same_messages() -> None:
     assert collect([bytes([byte]) for byte in encode(AWKWARD)]) == AWKWARD
 
 
-@given(messages, st.lists(st.integers(0, 400), max_size=6), st.sampled_from([1, 16, 4096]))
+@given(messages, st.lists(st.integers(0, 400), max_size=6), st.sampled_from([1, 16, 4096]), st.integers(0, 8))
 def test_any_messages_cut_anywhere_come_out_as_they_went_in(
-    bodies: list[dict[str, object]], cuts: list[int], large: int
+    bodies: list[dict[str, object]], cuts: list[int], large: int, questions: int
 ) -> None:
     stream = encode(bodies)
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     chunks = [stream[start:end] for start, end in itertools.pairwise(edges)]
 
     with pytest.MonkeyPatch.context() as patch:
-        # A small limit sends even tiny chunks through the counting of large ones.
+        # Small limits make even tiny messages large ones, and have some of them walked after all.
         patch.setattr(framing, "_LARGE", large)
+        patch.setattr(framing, "_QUESTIONS", questions)
         assert collect(chunks) == bodies
+
+
+def test_a_large_message_full_of_seeming_ends_is_found_all_the_same() -> None:
+    body = {"text": ['}{"' * 30] * 300}
+    stream = encode([body, {}, body])
+
+    assert collect([stream[start : start + 5000] for start in range(0, len(stream), 5000)]) == [body, {}, body]
 
 
 def test_pending_counts_the_bytes_of_the_unfinished_message() -> None:

@@ -29,9 +29,18 @@ from trunkline.adapters.ovsdb.operations import (
 from trunkline.adapters.ovsdb.remotes import Tls
 from trunkline.adapters.ovsdb.replica import Change, Replica, Subscription
 from trunkline.adapters.ovsdb.rows import GenericRow, Row
-from trunkline.adapters.ovsdb.schema import ColumnType, DatabaseSchema, NamedUuid, RowUuid, TableSchema, encode
+from trunkline.adapters.ovsdb.schema import (
+    NO_UUID,
+    ColumnType,
+    DatabaseSchema,
+    NamedUuid,
+    RowUuid,
+    TableSchema,
+    encode,
+)
 
 __all__ = [
+    "NO_UUID",
     "Change",
     "Client",
     "ColumnType",

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from trunkline.adapters.ovsdb import errors, link, operations, reconnect, remotes, rows
 from trunkline.adapters.ovsdb import schema as schemas
-from trunkline.adapters.ovsdb.replica import Conditions, Replica
+from trunkline.adapters.ovsdb.replica import Conditions, Listener, Replica
 from trunkline.kit import problems
 
 log = logging.getLogger(__name__)
@@ -139,12 +139,14 @@ class Client:
         *row_types: type[rows.Row],
         where: Mapping[type[rows.Row], Any] | None = None,
         instalments: Sequence[Mapping[type[rows.Row], Any]] = (),
+        listener: Listener | None = None,
     ) -> Replica:
         """Keep a copy of the declared columns of some tables; answers when the first snapshot is in.
 
         `where` limits a table to the rows that satisfy any of its conditions, for example
         `{Interface: [("name", "==", "eth0")]}`.  `instalments` are conditions, each wider than the one before and all about
-        the same tables, under which a large copy is loaded bit by bit before `where` holds.
+        the same tables, under which a large copy is loaded bit by bit before `where` holds.  `listener` is called from the
+        first batch on, as `Replica.listen` would call it.
 
         Raises:
             SchemaMismatch: a declaration does not fit the schema.
@@ -153,7 +155,10 @@ class Client:
         def bind(known: schemas.DatabaseSchema) -> list[rows.Reader]:
             return [rows.TypedReader(row, known) for row in row_types]
 
-        return await self._replicate(Replica(bind, _by_name(where or {}), [_by_name(each) for each in instalments]))
+        replica = Replica(bind, _by_name(where or {}), [_by_name(each) for each in instalments])
+        if listener is not None:
+            replica.listen(listener)
+        return await self._replicate(replica)
 
     async def replicate_tables(self, tables: Mapping[str, Sequence[str] | None]) -> Replica:
         """Keep a copy of whole tables (None) or of some of their columns, as `GenericRow`s.

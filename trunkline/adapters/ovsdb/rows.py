@@ -15,13 +15,13 @@ Invariant: a declaration that does not fit the server's schema fails when the co
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 
 from trunkline.adapters.ovsdb import errors
-from trunkline.adapters.ovsdb.schema import ColumnType, DatabaseSchema, RowUuid
+from trunkline.adapters.ovsdb.schema import ColumnType, DatabaseSchema, RowUuid, as_is
 
 
 class _RowMeta(msgspec.StructMeta):
@@ -80,6 +80,22 @@ class Reader(Protocol):
         ...
 
 
+class _Plan:
+    """How a row's values are found: snapshots have many, so those that the wire has in normal form are only looked up."""
+
+    def __init__(self, columns: Mapping[str, tuple[Any, Callable[[Any], Any]]]) -> None:
+        self._columns = tuple(columns)
+        self._defaults = tuple(default for default, _ in columns.values())
+        self._decoded = [(place, decode) for place, (_, decode) in enumerate(columns.values()) if decode is not as_is]
+
+    def values(self, wire: dict[str, Any]) -> list[Any]:
+        """The values of all columns; those at their default are absent from `wire`."""
+        found = [*map(wire.get, self._columns, self._defaults)]
+        for place, decode in self._decoded:
+            found[place] = decode(found[place])
+        return found
+
+
 class TypedReader:
     """Reads rows into a declared struct."""
 
@@ -93,12 +109,11 @@ class TypedReader:
         for field, column in zip(row.__struct_fields__[1:], self.columns, strict=True):
             kind = table.column(column)
             self._types[column] = (field, kind, _checked_decoder(f"{self.table}.{column}", hints[field], kind))
-        self._plan = [(column, kind.default, decode) for column, (_, kind, decode) in self._types.items()]
+        self._plan = _Plan({column: (kind.default, decode) for column, (_, kind, decode) in self._types.items()})
 
     def fresh(self, uuid: RowUuid, wire: dict[str, Any]) -> Row:
         """See `Reader`."""
-        get = wire.get
-        return self._row(uuid, *[decode(get(column, default)) for column, default, decode in self._plan])
+        return self._row(uuid, *self._plan.values(wire))
 
     def modified(self, row: Any, wire: dict[str, Any]) -> Row:
         """See `Reader`."""
@@ -119,13 +134,11 @@ class GenericReader:
         described = schema.table(table)
         self.columns = tuple(described.columns if columns is None else columns)
         self._types = {column: described.column(column) for column in self.columns}
-        self._plan = [(column, kind.default, kind.decode) for column, kind in self._types.items()]
+        self._plan = _Plan({column: (kind.default, kind.decode) for column, kind in self._types.items()})
 
     def fresh(self, uuid: RowUuid, wire: dict[str, Any]) -> GenericRow:
         """See `Reader`."""
-        get = wire.get
-        values = {column: decode(get(column, default)) for column, default, decode in self._plan}
-        return GenericRow(self.table, uuid, values)
+        return GenericRow(self.table, uuid, dict(zip(self.columns, self._plan.values(wire), strict=True)))
 
     def modified(self, row: Any, wire: dict[str, Any]) -> GenericRow:
         """See `Reader`."""

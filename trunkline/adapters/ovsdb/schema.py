@@ -90,7 +90,7 @@ class ColumnType(msgspec.Struct, frozen=True, dict=True):
                 return _decode_uuids if is_uuid else _decode_set
             case "optional":
                 return _decode_optional_uuid if is_uuid else _decode_optional
-        return _decode_uuid if is_uuid else float if self.key == "real" else _same
+        return _decode_uuid if is_uuid else float if self.key == "real" else as_is
 
     def apply(self, old: Any, difference: Any) -> Any:
         """The value after an update: sets and maps of many send only what changed, everything else the new value."""
@@ -209,7 +209,8 @@ def _atom(kind: str, value: Any) -> Any:
 # The decoders run once per value of a snapshot: they test types by identity and avoid calls.
 
 
-def _same(wire: Any) -> Any:
+def as_is(wire: Any) -> Any:
+    """The wire value of a column whose values are in normal form already."""
     return wire
 
 
@@ -246,6 +247,6 @@ def _decode_map(wire: Any) -> Any:
 def _map_decoder(uuid_keys: bool, uuid_values: bool) -> Callable[[Any], Any]:
     if not uuid_keys and not uuid_values:
         return _decode_map
-    key = _decode_uuid if uuid_keys else _same
-    value = _decode_uuid if uuid_values else _same
+    key = _decode_uuid if uuid_keys else as_is
+    value = _decode_uuid if uuid_values else as_is
     return lambda wire: {key(name): value(item) for name, item in wire[1]}
