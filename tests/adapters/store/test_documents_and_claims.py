@@ -201,3 +201,49 @@ async def test_a_store_opened_later_sees_everything(store: Store, store_server) 
         assert later.list("") == store.list("")
         assert later.claims("") == store.claims("")
         assert later.revision == store.revision
+
+
+async def test_documents_are_told_while_the_store_is_being_opened(store: Store, store_server) -> None:
+    paths = [f"/pods/{number}" for number in range(40)]
+    for path in paths:
+        await store.commit(Put(path, "Pod", b"{}"))
+    told: list[stores.Document] = []
+
+    async with Store(store_server.remote, connect_timeout=10, arriving=told.extend) as opened:
+        begun = list(told)
+        assert {document.path: document for document in begun} == {path: opened.get(path) for path in paths}
+        watch = opened.watch("/pods/late", opened.revision)
+        await store.commit(Put("/pods/late", "Pod", b"{}"))
+        await anext(watch)
+
+    assert told == begun, "it ends when the store is open"
+
+
+async def test_a_store_whose_claims_come_later_knows_them_before_it_changes_one(store: Store, store_server) -> None:
+    await store.commit(Put("/pods/a", "Pod", b"{}"), Take("address/1", "pod-a"), Take("address/2", "pod-a"))
+
+    async with Store(store_server.remote, connect_timeout=10, claims_later=True) as opened:
+        assert opened.get("/pods/a") is not None
+        with pytest.raises(problems.BugError):
+            opened.claim("address/1")
+        await opened.commit(Put("/pods/b", "Pod", b"{}"))
+        with pytest.raises(problems.BugError):
+            opened.claims("address/")
+        with pytest.raises(stores.AlreadyClaimed):
+            await opened.commit(Take("address/1", "pod-b"))
+        await opened.commit(Update("address/1", "pod-a", b"{}", heir="pod-b"), Release("address/2", "pod-a"))
+        assert opened.claims("address/") == [stores.Claim("address/1", "pod-b", b"{}")]
+        changes = opened.subscribe_claims("address/")
+        await store.commit(Take("address/3", "pod-c"))
+        assert [event.key for event in await anext(changes)] == ["address/3"]
+
+
+async def test_many_may_wait_for_claims_and_give_up(store: Store, store_server) -> None:
+    await store.commit(Take("address/1", "pod-a"))
+
+    async with Store(store_server.remote, connect_timeout=10, claims_later=True) as opened:
+        impatient, patient = (asyncio.create_task(opened.know_claims()) for _ in range(2))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await patient
+        assert opened.claim("address/1") == stores.Claim("address/1", "pod-a", b"{}")

@@ -15,6 +15,7 @@ from trunkline.adapters import ovsdb
 from trunkline.adapters.store import records
 from trunkline.adapters.store.documents import Claim, ClaimEvent, Document, Event
 from trunkline.adapters.store.index import PrefixIndex
+from trunkline.kit import problems
 
 
 class Memory:
@@ -24,15 +25,36 @@ class Memory:
         rows = replica.table(records.DocumentRow)
         self.documents = PrefixIndex({row.path: records.document(row) for row in rows.values()})
         self.document_rows = {row.path: row.uuid for row in rows.values()}
-        claims = replica.table(records.ClaimRow)
-        self.claims = PrefixIndex({row.key: records.claim(row) for row in claims.values()})
-        self.claim_rows = {row.key: row.uuid for row in claims.values()}
+        self._claims: PrefixIndex[Claim] | None = None
+        self.claim_rows: dict[str, ovsdb.RowUuid] = {}
         self.roles = {row.name: row for row in replica.table(records.RoleRow).values()}
         self.meta = next(iter(replica.table(records.MetaRow).values()))
         self._commits: dict[int, str] = {}
         self._deletions: dict[str, list[int]] = {}
         for row in replica.table(records.CommitRow).values():
             self._remember(row)
+
+    def know_claims(self, replica: ovsdb.Replica) -> None:
+        """Take in all claims; nothing can be asked of them before."""
+        rows = replica.table(records.ClaimRow)
+        self._claims = PrefixIndex({row.key: records.claim(row) for row in rows.values()})
+        self.claim_rows = {row.key: row.uuid for row in rows.values()}
+
+    @property
+    def knows_claims(self) -> bool:
+        """Whether claims have been taken in."""
+        return self._claims is not None
+
+    @property
+    def claims(self) -> PrefixIndex[Claim]:
+        """All claims by key.
+
+        Raises:
+            BugError: they have not been taken in.
+        """
+        if self._claims is None:
+            raise problems.BugError("claims are asked for before they are known")
+        return self._claims
 
     def commit_ident(self, revision: int) -> str | None:
         """Which commit made a revision; None when it has not been made or is no longer on record."""

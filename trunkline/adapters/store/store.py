@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +24,7 @@ from trunkline.adapters.store import (
     feeds,
     history,
     memory,
+    opening,
     pace,
     records,
     transaction,
@@ -35,7 +36,6 @@ from trunkline.kit import clock
 
 Claims = list[Claim]
 
-_INSTALMENTS = 8  # chosen: each a good part of a second's work with 100,000 documents, and nothing with few
 _PIPELINE = 64  # chosen: enough to hide the round trip; a lost race repeats at most this many
 
 
@@ -55,7 +55,14 @@ class Store:
         probe: float = 5.0,
         connect_timeout: float | None = None,
         control: str = "",
+        arriving: Callable[[Sequence[Document]], None] | None = None,
+        claims_later: bool = False,
     ) -> None:
+        """`arriving` is called with documents as they come while the store is being opened, so that a reader of everything
+        can begin: a head start, not the truth.  By the time the store is open some may have changed or gone.
+
+        `claims_later`: the store opens without claims, which are read when `know_claims` or a commit needs them.
+        """
         self._client = ovsdb.Client(remote, records.DATABASE, tls=tls, probe=probe, connect_timeout=connect_timeout)
         self._role, self._holder, self._control = role, holder, control
         self._chain = chain.Chain()
@@ -65,28 +72,42 @@ class Store:
         self._numbers = itertools.count(1)
         self._epoch: transaction.Epoch | None = None
         self._moved = asyncio.Event()
+        self._opened = asyncio.Event()
+        self._arriving = arriving
+        self._claims_later = claims_later
+        self._claims_known: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
         try:
-            replica = await self._client.replicate(*records.ROWS, instalments=await self._instalments())
-            await self._ensure_meta(replica)
+            steps = await opening.instalments(self._client)
+            rows = [row for row in records.ROWS if not (self._claims_later and row is records.ClaimRow)]
+            replica = await self._client.replicate(*rows, instalments=steps, listener=self._hear)
+            await opening.ensure_meta(self._client, replica)
         except BaseException:
             await self._client.__aexit__(None, None, None)
             raise
         self._memory = memory.Memory(replica)
+        if not self._claims_later:
+            self._memory.know_claims(replica)
         self._history = history.History(self.revision)
         self._feeds = feeds.Feeds()
         self._pace = pace.Pace()
-        replica.listen(self._take)
+        self._opened.set()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._claims_known is not None:
+            self._claims_known.cancel()
         self._history.close()
         self._feeds.close()
         await self._client.__aexit__(kind, error, trace)
+
+    async def opened(self) -> None:
+        """Wait until the store is open, for those that begin before; everything else here needs that it is."""
+        await self._opened.wait()
 
     @property
     def revision(self) -> int:
@@ -102,12 +123,29 @@ class Store:
         return [*self._memory.documents.starting_with(prefix)]
 
     def claim(self, key: str) -> Claim | None:
-        """The claim on `key`, or None."""
+        """The claim on `key`, or None.
+
+        Raises:
+            BugError: claims were to come later, and nobody has waited for them.
+        """
         return self._memory.claims.get(key)
 
     def claims(self, prefix: str) -> Claims:
-        """The claims whose key starts with `prefix`, sorted by key."""
+        """The claims whose key starts with `prefix`, sorted by key.
+
+        Raises:
+            BugError: as `claim`.
+        """
         return [*self._memory.claims.starting_with(prefix)]
+
+    async def know_claims(self) -> None:
+        """Read the claims if they were to come later and have not been read yet."""
+        if self._memory.knows_claims:
+            return
+        if self._claims_known is None:
+            self._claims_known = asyncio.create_task(self._read_claims())
+        # Whoever gives up waiting does not stop it: others wait for the same.
+        await asyncio.shield(self._claims_known)
 
     def watch(self, prefix: str, since: int) -> history.Watch:
         """Events after revision `since` of documents under `prefix`, in revision order, each once, for ever.
@@ -134,6 +172,8 @@ class Store:
             Fenced: another process leads this role; nothing happened.
             ovsdb.CommitInDoubt: the connection broke, and meanwhile too much happened to tell whether this did.
         """
+        if not transaction.only_documents(changes):
+            await self.know_claims()
         async with self._turns.hold(transaction.touched(changes)), self._slots:
             return await self._commit(changes)
 
@@ -231,6 +271,17 @@ class Store:
         if self._epoch is not None and (role is None or role.epoch != self._epoch.number):
             raise errors.Fenced(self._role, role.holder if role else "")
 
+    async def _read_claims(self) -> None:
+        replica = await self._client.replicate(records.ClaimRow)
+        self._memory.know_claims(replica)
+        replica.listen(self._take)
+
+    def _hear(self, changes: Sequence[ovsdb.Change]) -> None:
+        if self._opened.is_set():
+            self._take(changes)
+        elif self._arriving is not None:
+            self._arriving([records.document(each.new) for each in changes if each.table == "Document" and each.new])
+
     def _take(self, changes: Sequence[ovsdb.Change]) -> None:
         events, claim_events, whole = self._memory.take(changes)
         if whole:
@@ -241,20 +292,3 @@ class Store:
             self._pace.others_wrote()
         self._feeds.publish(claim_events)
         self._moved.set()
-
-    async def _instalments(self) -> Sequence[dict[type[ovsdb.Row], Sequence[ovsdb.operations.Condition]]]:
-        """Conditions that let documents come by age: what is small first, then equal steps up to the newest revision."""
-        found = await self._client.transact([ovsdb.select("Meta", (), ["revision"])])
-        newest = max((row["revision"] for row in found[0]["rows"]), default=0)
-        steps = [newest * number // _INSTALMENTS for number in range(_INSTALMENTS)]
-        return [{records.DocumentRow: [("revision", "<", step)]} for step in steps]
-
-    async def _ensure_meta(self, replica: ovsdb.Replica) -> None:
-        """Make the one row of a new database; several stores may try at once."""
-        while not replica.table(records.MetaRow):
-            try:
-                await self._client.transact([ovsdb.insert("Meta", {"revision": 1}), ovsdb.commit(durable=True)])
-            except ovsdb.ConstraintViolation:
-                pass  # another store made it, and the replica has seen it before this answer
-            except ovsdb.CommitInDoubt:
-                await self._client.live()

@@ -58,6 +58,11 @@ def writes_documents(changes: Sequence[Change]) -> bool:
     return any(isinstance(change, Put | Delete) for change in changes)
 
 
+def only_documents(changes: Sequence[Change]) -> bool:
+    """Whether no claim is touched."""
+    return all(isinstance(change, Put | Delete) for change in changes)
+
+
 def check(memory: Memory, changes: Sequence[Change]) -> None:
     """Compare what the changes expect with what is there.
 
