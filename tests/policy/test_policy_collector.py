@@ -44,6 +44,14 @@ def test_nothing_is_collected_while_everything_is_loaded():
     assert gc.get_freeze_count() == 0
 
 
+def test_nothing_is_collected_until_the_last_that_loads_is_ready():
+    with collector.settled() as collecting:
+        with collector.paused():
+            collecting.begin()
+            assert not gc.isenabled()
+        assert gc.isenabled()
+
+
 def test_cycles_that_died_after_they_were_set_aside_are_found_when_much_has_come():
     with collector.settled() as collecting:
         collecting.begin()

@@ -28,7 +28,7 @@ class Collector:
         gc.freeze()
         self._walked = max(gc.get_freeze_count(), _LEAST)
         gc.callbacks.append(self)
-        gc.enable()
+        _resume()
 
     def __call__(self, phase: str, info: dict[str, Any]) -> None:
         if phase != "stop" or info["generation"] < 2:
@@ -47,11 +47,40 @@ def settled() -> Iterator[Collector]:
     """For the block: nothing is collected until `begin`, since what is loaded stays; then full collections walk what is new."""
     collector = Collector()
     gc.collect()
-    gc.disable()
+    _pause()
     try:
         yield collector
     finally:
         if collector in gc.callbacks:
             gc.callbacks.remove(collector)
+        else:
+            _resume()
         gc.unfreeze()
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """For the block nothing is collected, whoever else begins to; what is there at its end is set aside."""
+    _pause()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        _resume()
+
+
+_pauses = 0
+"""The interpreter has one collector, and several parts of the program load at once."""
+
+
+def _pause() -> None:
+    global _pauses
+    _pauses += 1
+    gc.disable()
+
+
+def _resume() -> None:
+    global _pauses
+    _pauses -= 1
+    if not _pauses:
         gc.enable()

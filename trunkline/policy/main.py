@@ -17,6 +17,7 @@ from trunkline.adapters import store as documents
 from trunkline.policy import app, collector, serving
 from trunkline.policy.agendas import Agendas
 from trunkline.policy.audit import Audit
+from trunkline.policy.headstart import HeadStart
 from trunkline.policy.identity import keys, passwords
 from trunkline.policy.identity.accounts import Accounts, User
 from trunkline.policy.identity.chassis import Chassis
@@ -42,7 +43,12 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     listening = sockets or [serving.listening(settings.listen)]
     with collector.settled() as collecting:
-        async with documents.Store(settings.store, role="policy", holder=settings.holder) as store:
+        head, agendas = HeadStart(settings), Agendas()
+        store = documents.Store(
+            settings.store, role="policy", holder=settings.holder, arriving=head.arrive, claims_later=True
+        )
+        async with lasting.realising(store, settings, agendas, head.intake) as realiser, store:
+            head.end()
             await store.lead()
             accounts = Accounts(store)
             await first_user(accounts, settings.admin_password_file)
@@ -55,13 +61,11 @@ async def run(settings: Settings, *, sockets: list[socket.socket] | None = None)
                     tokens=tokens_of(settings.tokens) if settings.tokens else None,
                     chassis=Chassis(settings.hypervisor_ca),
                 )
-                agendas = Agendas()
-                async with lasting.realising(store, settings, agendas) as realiser:
-                    manager = Manager(store, settings, gate, audit, realiser, agendas)
-                    await manager.prepare()
-                    collecting.begin()
-                    serve = asyncio.create_task(_serve(manager, accounts, settings, listening))
-                    await _until(serve, store.overtaken())
+                manager = Manager(store, settings, gate, audit, realiser, agendas, head.tree)
+                await manager.prepare()
+                collecting.begin()
+                serve = asyncio.create_task(_serve(manager, accounts, settings, listening))
+                await _until(serve, store.overtaken())
             finally:
                 audit.close()
 
@@ -114,7 +118,10 @@ async def _serve(manager: Manager, accounts: Accounts, settings: Settings, liste
     if settings.hypervisor_ca:
         context.load_verify_locations(cafile=settings.hypervisor_ca)
     server = serving.server(app.application(manager, trust), context)
-    aside = [asyncio.create_task(each) for each in (manager.repository.follow(), manager.expire(), manager.meet())]
+    aside = [
+        asyncio.create_task(each)
+        for each in (manager.repository.follow(), manager.repository.settle(), manager.expire(), manager.meet())
+    ]
     serve = asyncio.create_task(server.serve(sockets=listening))
     _log.info("serving", addresses=[each.getsockname() for each in listening])
     try:

@@ -23,6 +23,7 @@ from trunkline.dialects.nsx import (
     unheeded,
 )
 from trunkline.dialects.nsx.realized import Realisation, Realiser
+from trunkline.dialects.nsx.tree import Tree
 from trunkline.dialects.nsx.view import Body, Entry
 from trunkline.kit import clock, problems
 from trunkline.policy import audit
@@ -51,7 +52,10 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manager:
-    """One open manager; `realiser` knows what the network does about the objects, `agendas` go to hypervisors."""
+    """One open manager; `realiser` knows what the network does about the objects, `agendas` go to hypervisors.
+
+    `tree` is what was made of the objects while the store was being opened.
+    """
 
     def __init__(
         self,
@@ -61,11 +65,12 @@ class Manager:
         log: audit.Audit,
         realiser: Realiser,
         agendas: Agendas | None = None,
+        tree: Tree | None = None,
     ) -> None:
         self._store = store
         self.settings, self.gate, self.audit = settings, gate, log
         self._realiser = realiser
-        self.repository = Repository(store)
+        self.repository = Repository(store, tree)
         self.agendas = agendas or Agendas()
         self.traces = Traces(store, settings, self.repository.tree, self.agendas)
 

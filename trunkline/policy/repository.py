@@ -10,7 +10,7 @@ rules and carry the path of their holder.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -25,17 +25,30 @@ _OWNER = "policy"
 _ADDRESSES = "nsx/address/"
 """Begins the claims that may rest: see `rules.pools`."""
 _ATTEMPTS = 5
+_SETTLED = 5.0
+"""Seconds after which the claims of a store that has just opened are read; chosen: the network is in step by then."""
 PATIENCE = 10.0
 """Seconds that a request waits for the store; chosen: shorter than clients' own time-outs, longer than an election."""
+
+
+def plant(tree: Tree, found: Iterable[documents.Document]) -> None:
+    """Put stored policy objects into a tree, but for those that it has as new or newer."""
+    for document in found:
+        path = document.path.removeprefix(_PREFIX)
+        known = tree.entry(path)
+        if document.kind in catalogue.BY_TYPE and (known is None or known.revision < document.revision):
+            tree.put(Entry(path, document.kind, document.body, document.revision))
 
 
 class Repository:
     """Reads from memory, writes through the store."""
 
-    def __init__(self, store: documents.Store) -> None:
+    def __init__(self, store: documents.Store, tree: Tree | None = None) -> None:
+        """`tree` may have been planted while the store was being opened; it is brought in step with the store."""
         self._store = store
         self._changing = asyncio.Lock()
-        self.tree = Tree()
+        self.tree = Tree() if tree is None else tree
+        self._knows_rests = False
         self._loaded = self._load()
 
     async def commit(self, plan: Callable[[Tree], change.Plan]) -> change.Plan:
@@ -45,6 +58,11 @@ class Repository:
             Refused: the plan's own refusals; a unique value is taken; the store cannot be written (503).
         """
         async with self._changing:
+            if not self._knows_rests:
+                # What has nothing to write need not wait for claims: a restart writes nothing.
+                if (planned := plan(self.tree)).empty:
+                    return planned
+                await self._know_rests()
             await self._free()
             for _ in range(_ATTEMPTS):
                 planned = plan(self.tree)
@@ -79,6 +97,11 @@ class Repository:
         for claim in rested:
             self.tree.rest(claim, "")
 
+    async def settle(self) -> None:
+        """Have the claims read when what is more urgent after a start is done, so that no change has to wait for them."""
+        await asyncio.sleep(_SETTLED)
+        await self._store.know_claims()
+
     async def follow(self) -> None:
         """Keep the tree in step with what others write, for ever."""
         while True:
@@ -93,21 +116,29 @@ class Repository:
         found = {document.path.removeprefix(_PREFIX): document for document in self._store.list(f"{_PREFIX}/")}
         for path in [entry.path for entry in self.tree.everything() if entry.path not in found]:
             self.tree.remove(path)
-        for path, document in found.items():
-            self._put(path, document)
-        for claim in self._store.claims(_ADDRESSES):
-            self.tree.rest(claim.key, msgspec.json.decode(claim.body, type=str))
+        plant(self.tree, found.values())
+        self._knows_rests = False
         return self._store.revision
 
-    def _put(self, path: str, document: documents.Document) -> None:
-        known = self.tree.entry(path)
-        if document.kind in catalogue.BY_TYPE and (known is None or known.revision < document.revision):
-            self.tree.put(Entry(path, document.kind, document.body, document.revision))
+    async def _know_rests(self) -> None:
+        """Learn which unique values rest; claims may come long after documents, and only changes need them.
+
+        Raises:
+            Refused: they do not come (503).
+        """
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._store.know_claims()
+        except (problems.RemoteError, TimeoutError) as error:
+            raise errors.unavailable(str(error) or "the store does not answer") from error
+        for claim in self._store.claims(_ADDRESSES):
+            self.tree.rest(claim.key, msgspec.json.decode(claim.body, type=str))
+        self._knows_rests = True
 
     def _take(self, event: documents.Event) -> None:
         path = event.document.path.removeprefix(_PREFIX)
         if event.type != "DELETED":
-            self._put(path, event.document)
+            plant(self.tree, [event.document])
         elif (known := self.tree.entry(path)) and known.revision < event.revision:
             self.tree.remove(path)
 
@@ -124,7 +155,7 @@ class Repository:
             if (document := self._store.get(_PREFIX + path)) is None:
                 self.tree.remove(path)
             else:
-                self._put(path, document)
+                plant(self.tree, [document])
 
     def _claimed(self, planned: change.Plan, claim: str) -> errors.Refused:
         taken = self._store.claim(claim)

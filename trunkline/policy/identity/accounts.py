@@ -6,6 +6,7 @@ one identity only.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ssl
 
@@ -42,7 +43,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the certificate, hexadecimal."""
-        return fingerprint(ssl.PEM_cert_to_DER_cert(self.certificate))
+        return _fingerprint_of(self.certificate)
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +57,18 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         """SHA-256 of the certificate, hexadecimal: whoever imports it again finds the same one."""
-        return fingerprint(ssl.PEM_cert_to_DER_cert(self.pem))
+        return _fingerprint_of(self.pem)
 
 
 def fingerprint(der: bytes) -> str:
     """SHA-256 of a certificate in DER form, hexadecimal."""
     return hashlib.sha256(der).hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _fingerprint_of(pem: str) -> str:
+    """Remembered, because every request with a certificate is held to the certificates of all principal identities."""
+    return fingerprint(ssl.PEM_cert_to_DER_cert(pem))
 
 
 class Accounts:
@@ -115,8 +122,8 @@ class Accounts:
 
     def principal_of(self, certificate: bytes) -> Principal | None:
         """The principal identity that a certificate (DER) stands for."""
-        claim = self._store.claim(_claim(fingerprint(certificate)))
-        return self.principal(claim.owner) if claim else None
+        wanted = fingerprint(certificate)
+        return next((each for each in self.principals() if each.fingerprint == wanted), None)
 
     async def add_principal(self, principal: Principal) -> None:
         """Register a principal identity, and keep its certificate among the imported ones.

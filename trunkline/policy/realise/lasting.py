@@ -19,6 +19,7 @@ from trunkline.dialects.nsx.tables import Wire
 from trunkline.policy.agendas import Agendas
 from trunkline.policy.realise import asking, realiser
 from trunkline.policy.realise.counters import Counters
+from trunkline.policy.realise.intake import Intake
 from trunkline.policy.realise.neighbours import Neighbours
 from trunkline.policy.settings import Settings
 
@@ -29,12 +30,17 @@ _log = structlog.get_logger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def realising(store: documents.Store, settings: Settings, agendas: Agendas) -> AsyncIterator[Realiser]:
-    """What the network does about the objects in the store, for as long as the block runs."""
+async def realising(
+    store: documents.Store, settings: Settings, agendas: Agendas, intake: Intake
+) -> AsyncIterator[Realiser]:
+    """What the network does about the objects in the store, for as long as the block runs; `store` may open within it.
+
+    `intake` has what arrived of them before.
+    """
     if not settings.northbound:
         yield Nobody()
         return
-    made = Lasting(store, settings, agendas)
+    made = Lasting(store, settings, agendas, intake)
     tasks = [asyncio.create_task(work) for work in made.work()]
     try:
         yield made
@@ -47,8 +53,8 @@ async def realising(store: documents.Store, settings: Settings, agendas: Agendas
 class Lasting:
     """A `realized.Realiser` that knows nothing until OVN's databases answer."""
 
-    def __init__(self, store: documents.Store, settings: Settings, agendas: Agendas) -> None:
-        self._store, self._settings, self._agendas = store, settings, agendas
+    def __init__(self, store: documents.Store, settings: Settings, agendas: Agendas, intake: Intake) -> None:
+        self._store, self._settings, self._agendas, self._intake = store, settings, agendas, intake
         self._realiser: realiser.Realiser | None = None
         self._counters, self._neighbours = Counters(settings.tallies), Neighbours(settings.tallies)
 
@@ -109,7 +115,8 @@ class Lasting:
             ovsdb.Client(self._settings.northbound, "OVN_Northbound") as north,
             ovsdb.Client(self._settings.southbound, "OVN_Southbound") as south,
         ):
-            self._realiser = realiser.Realiser(self._store, self._settings, north, south, self._agendas)
+            intake, self._intake = self._intake, Intake(self._settings)
+            self._realiser = realiser.Realiser(self._store, self._settings, north, south, self._agendas, intake)
             try:
                 await self._realiser.run()
             finally:

@@ -7,11 +7,9 @@ state of an object is found when somebody asks, from what is known at that momen
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -27,8 +25,10 @@ from trunkline.intent import model
 from trunkline.kit import clock
 from trunkline.kit.problems import Problem
 from trunkline.ovn import checks
+from trunkline.policy import collector
 from trunkline.policy.agendas import Agendas
-from trunkline.policy.realise import asking, routers, watching, wires
+from trunkline.policy.realise import asking, intake, routers, watching, wires
+from trunkline.policy.realise.intake import PREFIX, Intake
 from trunkline.policy.realise.ledger import Ledger, Stamp
 from trunkline.policy.realise.progress import Progress
 from trunkline.policy.realise.southbound import Southbound
@@ -36,14 +36,13 @@ from trunkline.policy.settings import Settings
 from trunkline.sync.northbound import Northbound
 
 OWNER = "fabric"
-PREFIX = "nsx"
-"""Where the policy objects are in the store: this and the policy path."""
 
 _REMARKS = frozenset({checks.OUTSIDE})
 """What the compiler says of rows that it makes all the same."""
 
 _PIECE = 500
-"""Documents taken in without a pause when everything is loaded; chosen: some ten milliseconds."""
+"""Documents or objects taken in without a pause when everything is loaded; chosen: some ten milliseconds."""
+_T = TypeVar("_T")
 _LAST = frozenset({"SegmentPort", "SegmentConnectionBindingMap"})
 
 
@@ -57,12 +56,13 @@ class Realiser:
         north: ovsdb.Client,
         south: ovsdb.Client,
         agendas: Agendas,
+        taken: Intake,
     ) -> None:
         self._store, self._settings, self._agendas = store, settings, agendas
         self._northbound = Northbound(north, OWNER, numbered=True)
         self._north = north
         self._south, self._southbound = south, Southbound(south)
-        self._fabric = realisation.Fabric()
+        self._intake, self._fabric = taken, taken.fabric
         self._progress, self._ledger = Progress(), Ledger()
         self._facts: dict[str, Any] = {}
         self._news: dict[str, documents.Event] = {}
@@ -78,6 +78,7 @@ class Realiser:
         """
         await self._northbound.start()
         await self._southbound.start(self._see)
+        await self._store.opened()
         self._facts = self._known()
         since = await self._load()
         async with asyncio.TaskGroup() as group:
@@ -161,14 +162,16 @@ class Realiser:
         Done in pieces, so that requests are answered meanwhile; nothing is written before all of it is known.
         """
         since = self._store.revision
-        found = {_path(document): document for document in self._store.list(f"{PREFIX}/")}
+        found = {intake.path(document): document for document in self._store.list(f"{PREFIX}/")}
         gone = [path for path in self._fabric.paths() if path not in found]
-        with _without_collector():
-            for piece in _pieces(found.values()):
-                change = self._fabric.take([_written(each) for each in piece], facts=self._facts)
-                self._northbound.apply(change.changed, [ovn.ObjectKey(*key) for key in change.removed])
+        with collector.paused():
+            self._fabric.take(removed=gone, facts=self._facts)
+            for piece in _pieces(_in_order(self._intake.late(found.values()))):
+                self._fabric.take(map(intake.written, piece))
                 await asyncio.sleep(0)
-        self._fabric.take(removed=gone)
+            for objects in _pieces(model.Intent.of(self._fabric.objects()).objects()):
+                self._northbound.apply(objects)
+                await asyncio.sleep(0)
         self._agendas.watch(self._fabric.watched())
         revision = self._northbound.replace(model.Intent.of(self._fabric.objects()))
         self._ledger.drop(gone)
@@ -181,7 +184,7 @@ class Realiser:
         while True:
             try:
                 async for event in self._store.watch(f"{PREFIX}/", since):
-                    self._news[_path(event.document)] = event
+                    self._news[intake.path(event.document)] = event
                     self._ring.set()
                 return
             except documents.Compacted:
@@ -198,7 +201,7 @@ class Realiser:
     def _take(self, news: Mapping[str, documents.Event]) -> None:
         gone = [path for path, event in news.items() if event.type == "DELETED"]
         written = {path: event.document for path, event in news.items() if event.type != "DELETED"}
-        change = self._fabric.take([_written(each) for each in written.values()], gone, self._facts)
+        change = self._fabric.take(map(intake.written, written.values()), gone, self._facts)
         if change.watched:
             self._agendas.watch(self._fabric.watched())
         revision = self._northbound.revision
@@ -244,30 +247,15 @@ class Realiser:
         return {realisation.PHYSICAL_NETWORK: self._settings.physical_network, **edges}
 
 
-def _pieces(found: Iterable[documents.Document]) -> Iterator[tuple[documents.Document, ...]]:
+def _in_order(found: Iterable[documents.Document]) -> list[documents.Document]:
     """Documents in an order in which few of them change what follows from those before."""
-    ordered = iter(sorted(found, key=lambda document: (document.kind in _LAST, document.path)))
-    while piece := tuple(itertools.islice(ordered, _PIECE)):
+    return sorted(found, key=lambda document: (document.kind in _LAST, document.path))
+
+
+def _pieces(found: Iterable[_T]) -> Iterator[tuple[_T, ...]]:
+    rest = iter(found)
+    while piece := tuple(itertools.islice(rest, _PIECE)):
         yield piece
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """What is loaded stays, so collecting garbage meanwhile would walk all of it again and again for nothing."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-def _path(document: documents.Document) -> str:
-    return document.path.removeprefix(PREFIX)
-
-
-def _written(document: documents.Document) -> realisation.Written:
-    return realisation.Written(_path(document), document.kind, document.body)
 
 
 def _now_ms() -> int:
