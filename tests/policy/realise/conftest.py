@@ -135,7 +135,7 @@ class Manager:
         assert self._http is not None
         return await self._http.request(method, BASE + path, json=body, params=query)
 
-    async def put(self, path: str, **body: Any) -> Any:
+    async def put(self, path: str, /, **body: Any) -> Any:
         response = await self.call("PUT", path, body)
         assert response.status_code == 200, response.text
         return response.json()

@@ -69,7 +69,7 @@ async def statistics(manager: Any, path: str, **wanted: int) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("counting")
-async def test_parent_counts_what_containers_send_and_child_counts_machines_only(
+async def test_parent_counts_what_containers_send_child_counts_machines_only_and_nothing_is_lost_with_the_tag(
     hypervisors: list[Any], manager: Any, tally_database: str
 ) -> None:
     manager.kill()
@@ -106,3 +106,20 @@ async def test_parent_counts_what_containers_send_and_child_counts_machines_only
     assert (container["rx_packets"]["total"], container["tx_packets"]["total"]) == (5, 3)
     await statistics(manager, f"{PARENT}/ports/node", rx_packets=7, tx_packets=0)
     await statistics(manager, MAP, rx_packets=5, tx_packets=3)
+
+    now = await manager.get(MAP)
+    await manager.put(MAP, **{**now, "vlan_traffic_tag": 8})
+    await manager.becomes(MAP, "REALIZED")
+    for _ in range(4):
+        hypervisors[0].send("node", frame(POD, PLAIN, vlan=8))
+    await statistics(manager, MAP, rx_packets=5 + 4, tx_packets=3)
+    await statistics(manager, PARENT, rx_packets=7 + 4, tx_packets=0)
+
+    now = await manager.get(MAP)
+    await manager.put(MAP, **{**now, "vlan_traffic_tag": 7})  # a port of that name was there, and has counted
+    await manager.becomes(MAP, "REALIZED")
+    hypervisors[0].send("node", frame(POD, PLAIN, vlan=7))
+    await statistics(manager, MAP, rx_packets=5 + 4 + 1, tx_packets=3)
+    manager.kill()
+    await manager.start()
+    await statistics(manager, MAP, rx_packets=5 + 4 + 1, tx_packets=3)

@@ -116,7 +116,9 @@ class Lasting:
             ovsdb.Client(self._settings.southbound, "OVN_Southbound") as south,
         ):
             intake, self._intake = self._intake, Intake(self._settings)
-            self._realiser = realiser.Realiser(self._store, self._settings, north, south, self._agendas, intake)
+            self._realiser = realiser.Realiser(
+                self._store, self._settings, north, south, self._agendas, intake, self._counters.succeed
+            )
             try:
                 await self._realiser.run()
             finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -32,6 +32,7 @@ from trunkline.policy.realise.intake import PREFIX, Intake
 from trunkline.policy.realise.ledger import Ledger, Stamp
 from trunkline.policy.realise.progress import Progress
 from trunkline.policy.realise.southbound import Southbound
+from trunkline.policy.realise.succession import Succession
 from trunkline.policy.settings import Settings
 from trunkline.sync.northbound import Northbound
 
@@ -57,13 +58,16 @@ class Realiser:
         south: ovsdb.Client,
         agendas: Agendas,
         taken: Intake,
+        succeed: Callable[[int, int], None],
     ) -> None:
+        """`succeed` is told the cookie of a port and that of the port which goes on in its place."""
         self._store, self._settings, self._agendas = store, settings, agendas
         self._northbound = Northbound(north, OWNER, numbered=True)
         self._north = north
         self._south, self._southbound = south, Southbound(south)
         self._intake, self._fabric = taken, taken.fabric
         self._progress, self._ledger = Progress(), Ledger()
+        self._succession, self._succeed = Succession(), succeed
         self._facts: dict[str, Any] = {}
         self._news: dict[str, documents.Event] = {}
         self._ring = asyncio.Event()
@@ -201,7 +205,12 @@ class Realiser:
     def _take(self, news: Mapping[str, documents.Event]) -> None:
         gone = [path for path, event in news.items() if event.type == "DELETED"]
         written = {path: event.document for path, event in news.items() if event.type != "DELETED"}
+        maps = [path for path, document in written.items() if document.kind == "SegmentConnectionBindingMap"]
+        carried = [each for path in maps for each in self._fabric.carried(path)]
         change = self._fabric.take(map(intake.written, written.values()), gone, self._facts)
+        self._succession.take(
+            carried, (each for path in maps for each in self._fabric.carried(path)), self._southbound.cookie
+        )
         if change.watched:
             self._agendas.watch(self._fabric.watched())
         revision = self._northbound.revision
@@ -228,6 +237,8 @@ class Realiser:
         if (facts := self._known()) != self._facts:
             self._facts = facts
             self._ring.set()
+        for former, present in self._succession.made(self._southbound.cookie):
+            self._succeed(former, present)
         self._look()
 
     def _look(self) -> None:
