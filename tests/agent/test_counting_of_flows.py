@@ -46,6 +46,16 @@ def test_a_flow_that_was_installed_again_counts_from_zero() -> None:
     assert counting.totals[7, FROM_PORT].packets == 5 + 3 + 9 + 1
 
 
+def test_a_flow_that_was_just_installed_at_the_last_look_is_not_taken_for_another_one() -> None:
+    counting = Counting({}, {})
+    counting.take([flow(1, age=0.002)], 2)
+
+    counting.take([flow(1, age=1.998)], 2)  # the two looks took a few milliseconds more or less
+    counting.take([flow(4, age=0.9)], 2)
+
+    assert counting.totals[7, FROM_PORT].packets == 1 + 4
+
+
 def test_one_new_flow_of_a_port_does_not_count_its_neighbour_twice() -> None:
     counting = Counting({}, {})
     counting.take([flow(5, match="a")], 2)

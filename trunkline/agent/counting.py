@@ -66,7 +66,11 @@ class Counting:
 
 
 def _since(flow: Flow, before: Flow | None, elapsed: float) -> Count:
-    """What a flow counted since it was looked at before; everything if it was installed after that."""
+    """What a flow counted since it was looked at before; everything if it was installed after that.
+
+    `elapsed` is not exact.  A flow that was new the last time is as old as that now, so it must be clearly younger to be another one.
+    """
     now = Count(flow.packets, flow.bytes)
-    anew = before is None or flow.packets < before.packets or flow.age < elapsed
-    return now if before is None or anew else now - Count(before.packets, before.bytes)
+    if before is None or flow.packets < before.packets or flow.age < min(elapsed, before.age + elapsed / 2):
+        return now
+    return now - Count(before.packets, before.bytes)

@@ -40,7 +40,12 @@ async def dump(bridge: str, table: int) -> list[Flow]:
     command = ("ovs-ofctl", "--timeout=5", "-O", "OpenFlow15", "dump-flows", bridge, f"table={table}")
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
-    out, err = await process.communicate()
+    try:
+        out, err = await process.communicate()
+    finally:
+        if process.returncode is None:  # cancelled
+            process.kill()
+            await process.wait()
     if process.returncode:
         problem = problems.Problem(code=NOT_SHOWN, object=f"bridge {bridge}", found=err.decode().strip())
         raise problems.RemoteError(problems=[problem])
