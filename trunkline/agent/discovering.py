@@ -50,6 +50,7 @@ class Discovering:
         self._neighbours = Neighbours({})
         self._ports: dict[str, str] = {}
         self._changed = True  # whether interfaces may have come or gone
+        self._left: set[str] = set()  # ports that have gone since the last look; some may be back
 
     async def run(self) -> None:
         """Listen and tell for ever."""
@@ -70,16 +71,17 @@ class Discovering:
 
     async def _follow(self, replica: ovsdb.Replica) -> None:
         loop = asyncio.get_running_loop()
-        told = -REFRESH
+        told, trouble = -REFRESH, ""
         while True:
             try:
                 news = self._listen()
                 if news or loop.time() - told >= REFRESH:
                     await self._tell(replica.table(tallies.Neighbour).values())
-                    told = loop.time()
+                    told, trouble = loop.time(), ""
             except (problems.RemoteError, OSError) as error:
-                _log.warning("what is discovered is told late", error=str(error))
-                told = -REFRESH
+                if trouble != str(error):
+                    _log.warning("addresses are discovered late", error=str(error))
+                told, trouble = -REFRESH, str(error)
             await asyncio.sleep(INTERVAL)
 
     def _listen(self) -> bool:
@@ -89,10 +91,11 @@ class Discovering:
             self._changed = False
         self._ears.listen_on(self._ports)
         now = int(clock.now().timestamp() * 1000)
-        news = self._neighbours.keep(self._ports.values())
-        for frame in self._ears.heard():
-            if said := announced(frame.data):
-                news |= self._neighbours.take(self._ports[frame.interface], said, now)
+        news = self._neighbours.keep(set(self._ports.values()) - self._left)
+        self._left.clear()
+        for interface, frame in self._ears.heard():
+            if said := announced(frame):
+                news |= self._neighbours.take(self._ports[interface], said, now)
         return news
 
     async def _tell(self, told: Iterable[tallies.Neighbour]) -> None:
@@ -133,6 +136,8 @@ class Discovering:
 
     def _notice(self, changes: list[ovsdb.Change]) -> None:
         self._changed = self._changed or any(_matters(change) for change in changes)
+        gone = (change.old for change in changes if isinstance(change.old, rows.Interface) and change.new is None)
+        self._left.update(each.external_ids.get("iface-id", "") for each in gone)
 
 
 def _matters(change: ovsdb.Change) -> bool:

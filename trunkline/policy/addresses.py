@@ -30,6 +30,11 @@ class Addresses:
         tagged = [each for each in self._realiser.heard(port.path) if each.binding]
         return discovery.containers([(each, self._profile(discovery.child(each))) for each in tagged], self._now_ms)
 
+    def behind(self, binding: Entry) -> Body:
+        """What is behind the tag of a binding map."""
+        rules = self._profile(binding.path.rsplit("/", 2)[0])
+        return discovery.binding_state(self._realiser.heard(binding.path), rules, self._now_ms)
+
     def _found(self, port: str) -> Bindings:
         heard = [each for each in self._realiser.heard(port) if not each.binding]
         return discovery.bindings(self._tree.body(port) or {}, heard, self._profile(port), self._now_ms)

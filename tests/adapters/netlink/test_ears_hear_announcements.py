@@ -96,7 +96,7 @@ NOISE = [
 
 
 def heard(ears: Ears) -> list[bytes]:
-    return [frame.data for frame in ears.heard()]
+    return [frame for _, frame in ears.heard()]
 
 
 def test_announcements_are_heard_with_their_tag_and_nothing_else_is(pair: Pair) -> None:

@@ -93,6 +93,13 @@ class Ears(Nobody):
         return [each for each in self.words if each.port == path]
 
 
+class Behind(Ears):
+    """The same, asked by binding map."""
+
+    def heard(self, path: str) -> list[Heard]:
+        return [each for each in self.words if each.binding == path]
+
+
 def state(manager: Any, path: str, *words: Heard) -> Any:
     known = Addresses(manager.tree, Ears(*words), NOW)
     entry = manager.tree.entry(path)
@@ -167,6 +174,10 @@ def test_containers_are_found_behind_their_tag_as_the_childs_profile_says(manage
     ]
     answer = state(manager, f"{PARENT}/ports/vm", *words)
     assert [each["binding"]["ip_address"] for each in answer["discovered_bindings"]] == ["192.0.2.1"]
+    of_map = Addresses(manager.tree, Behind(*words), NOW).behind(manager.tree.entry(binding))
+    assert [(each["binding"]["ip_address"], each["segment_port_path"]) for each in of_map["discovered_bindings"]] == [
+        (address, f"{PARENT}/ports/vm") for address in (A, B)
+    ]
     (behind,) = answer["trunkline_containers"]
     assert (behind["connected_segment_path"], behind["vlan_traffic_tag"]) == (SEGMENT, 7)
     shown = [each["binding"] for each in behind["discovered_bindings"]]

@@ -16,7 +16,7 @@ import socket
 from collections.abc import Collection, Iterator
 
 from trunkline.adapters.netlink import packet_socket
-from trunkline.adapters.netlink.packet_socket import Frame, Step
+from trunkline.adapters.netlink.packet_socket import Step
 
 MOST_BYTES = 160
 """How much of a frame is handed out: Ethernet, a tag, IPv6 and a neighbour advertisement with its options have room."""
@@ -64,8 +64,8 @@ class Ears:
                 self._sockets[name] = opened
                 self._poll.register(opened, select.EPOLLIN)
 
-    def heard(self) -> Iterator[Frame]:
-        """What was said since the last call."""
+    def heard(self) -> Iterator[tuple[str, bytes]]:
+        """The frames since the last call, each with the interface, by the name it was told by."""
         if not self._sockets:
             return
         ready = {number for number, _ in self._poll.poll(0, len(self._sockets))}
@@ -79,10 +79,10 @@ class Ears:
             self._forget(name)
         self._poll.close()
 
-    def _read(self, name: str, wire: socket.socket) -> Iterator[Frame]:
+    def _read(self, name: str, wire: socket.socket) -> Iterator[tuple[str, bytes]]:
         for _ in range(_MOST):
             try:
-                yield packet_socket.receive(wire, MOST_BYTES)
+                yield name, packet_socket.receive(wire, MOST_BYTES).data
             except BlockingIOError:
                 return
             except OSError:

@@ -93,6 +93,7 @@ _PORT_STATE = structure(
     },
     trunkline_containers=array(structure(_TAGGED)),
 )
+_PLACED = structure({"binding": _BOUND, "source": _SOURCE, "segment_port_path": TEXT}, binding_timestamp=COUNT)
 _COUNTER = structure({"total": COUNT})
 _COUNTERS = dict.fromkeys(("rx_packets", "rx_bytes", "tx_packets", "tx_bytes"), _COUNTER)
 STATISTICS = structure(
@@ -133,6 +134,7 @@ OPERATIONS: dict[tuple[str, str], Json] = {
     ("Tier1", "state"): CONFIGURATION_STATE,
     ("Segment", "statistics"): STATISTICS,
     ("SegmentConnectionBindingMap", "statistics"): STATISTICS,
+    ("SegmentConnectionBindingMap", "state"): structure({"discovered_bindings": array(_PLACED)}),
     ("SegmentPort", "statistics"): STATISTICS,
     ("SegmentPort", "state"): _PORT_STATE,
     ("Segment", "effective-profiles"): _PROFILES,

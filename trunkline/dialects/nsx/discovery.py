@@ -7,7 +7,8 @@ the interface stays where it is, spoken or not.  Whatever matches one of the por
 and takes no place.
 
 Beyond the original: `trunkline_containers` of a parent's port tells what was discovered behind each tag that is bound to a child
-segment, as the child's profile says.  Nothing relies on it, so there is no limit.
+segment, as the child's profile says, and a binding map has a state with what was discovered behind its tag on all ports of the
+parent.  Nothing relies on it, so there is no limit.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def bindings(body: Body, heard: Iterable[Heard], rules: Profile, now_ms: int) ->
     wanted = sorted(
         (each for each in heard if rules.limits[each.source]), key=lambda each: (each.first_ms, each.address)
     )
-    audible = {each for each in wanted if each.last_ms > now_ms - rules.timeout_ms}
+    audible = {each for each in wanted if _audible(each, rules, now_ms)}
     relied: list[Heard] = []
     for source, limit in rules.limits.items():
         lasting = [each for each in wanted if each.source == source and (rules.trusting or each in audible)]
@@ -142,7 +143,7 @@ def containers(heard: Iterable[tuple[Heard, Profile]], now_ms: int) -> list[Body
     """What was discovered behind each tag of a port that is bound to a child segment; each with the child's profile."""
     found: dict[tuple[str, int], list[Body]] = {}
     for each, rules in sorted(heard, key=lambda pair: (pair[0].tag, pair[0].first_ms, pair[0].address)):
-        if rules.limits[each.source] and each.last_ms > now_ms - rules.timeout_ms:
+        if _audible(each, rules, now_ms):
             found.setdefault((child(each), each.tag), []).append(_discovered(each).body())
     return [
         {"connected_segment_path": segment, "vlan_traffic_tag": tag, "discovered_bindings": told}
@@ -150,9 +151,20 @@ def containers(heard: Iterable[tuple[Heard, Profile]], now_ms: int) -> list[Body
     ]
 
 
+def binding_state(heard: Iterable[Heard], rules: Profile, now_ms: int) -> Body:
+    """The state of a binding map: what was discovered behind its tag, and at which ports; `rules` are the child's."""
+    audible = (each for each in heard if _audible(each, rules, now_ms))
+    found = sorted(audible, key=lambda each: (each.port, each.first_ms, each.address))
+    return {"discovered_bindings": [{**_discovered(each).body(), "segment_port_path": each.port} for each in found]}
+
+
 def child(heard: Heard) -> str:
     """The child segment whose tag something was heard with."""
     return heard.binding.rsplit("/", 2)[0]
+
+
+def _audible(heard: Heard, rules: Profile, now_ms: int) -> bool:
+    return rules.limits[heard.source] > 0 and heard.last_ms > now_ms - rules.timeout_ms
 
 
 def _declared(bound: Mapping[str, Any]) -> Binding:

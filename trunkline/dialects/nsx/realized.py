@@ -59,7 +59,7 @@ class Realiser(Protocol):
         """What passed the network ports that follow from the segment port or binding map at `path`."""
 
     def heard(self, path: str) -> list[Heard]:
-        """Which addresses are announced at the network ports that follow from the segment port at `path`."""
+        """Which addresses are announced at the network ports that follow from the segment port or binding map at `path`."""
 
     async def wire(self, path: str) -> Wire:
         """What is known of the segment at `path` on the wire, at this moment.

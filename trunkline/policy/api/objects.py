@@ -112,6 +112,8 @@ async def _state(request: Request, target: Target) -> Response:
     entry = manager.entry(caller, target.path)
     if target.operation == "statistics":
         return answers.json(manager.statistics(entry))
+    if target.resource.type == "SegmentConnectionBindingMap":
+        return answers.json(manager.addresses().behind(entry))
     if target.operation.startswith("gateway-interface-statistics"):
         return answers.json(statistics.of_gateway(entry, target.operation))
     if target.operation == "effective-profiles":

@@ -84,7 +84,7 @@ SEGMENTS = (
         type="SegmentConnectionBindingMap",
         collection="segment-connection-binding-maps",
         under=("Segment",),
-        operations=("statistics",),
+        operations=("state", "statistics"),
         rules=bindings.RULES,
         fields=(
             Field("vlan_traffic_tag", Integer(1, 4094, from_text=True), required=True),
