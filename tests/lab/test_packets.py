@@ -45,6 +45,17 @@ def test_ports_are_read_behind_ip_options(layer: str, protocol: str) -> None:
     assert (found.protocol, found.source_port, found.destination_port) == (protocol, 1234, 5432)
 
 
+def test_a_copy_by_ipv6_shows_its_key_and_what_it_carries() -> None:
+    copied = scapy.Ether(**ETHER) / scapy.Dot1Q(vlan=7) / scapy.IP(**IP) / scapy.ICMP(type=8)
+    tunnel = scapy.GRE(key_present=1, key=1002, proto=0x6558)
+
+    found = packets.decode(frame(scapy.IPv6(src="fd00::1", dst="fd00::2"), tunnel, copied))
+
+    assert (found.protocol, found.key, str(found.source), str(found.destination)) == ("gre", 1002, "fd00::1", "fd00::2")
+    assert found.inner is not None
+    assert (found.inner.vlan, found.inner.kind) == (7, "echo-request")
+
+
 def test_a_later_fragment_has_no_ports() -> None:
     found = packets.decode(frame(scapy.IP(**IP, frag=10, proto=17), b"\x17\xc1" * 20))
 

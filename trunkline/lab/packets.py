@@ -194,7 +194,7 @@ def _ipv6(body: bytes) -> dict[str, Any]:
         "source": IPv6Address(sender),
         "destination": IPv6Address(receiver),
     }
-    return fields | _ports(protocol, body[40:])
+    return fields | (_gre(body[40:]) if protocol == _GRE else _ports(protocol, body[40:]))
 
 
 def _ports(protocol: int, payload: bytes) -> dict[str, Any]:

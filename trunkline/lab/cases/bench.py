@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from trunkline.adapters.kube.client import Kube, Object
 from trunkline.adapters.kube.resources import Resource
 from trunkline.adapters.nsx import Nsx
 from trunkline.kit import problems
+from trunkline.kit.addresses import IPAddress
 from trunkline.lab import targets, topology
 from trunkline.lab.state import Lab
 from trunkline.lab.targets import Target
@@ -106,7 +107,7 @@ class Bench:
         """The namespace of a host or pod."""
         return targets.find(self.lab, self.drawn, name)
 
-    async def address(self, name: str) -> IPv4Address:
+    async def address(self, name: str) -> IPAddress:
         """The address of a host, a pod, a container, or an address itself.
 
         Raises:
@@ -118,18 +119,18 @@ class Bench:
             status = (await self.kube.get(resources.PODS, pod, namespace)).get("status", {})
             if not status.get("podIP"):
                 raise StepFailed(f"{name} has no address; it is {status.get('phase', 'unknown')}")
-            return IPv4Address(status["podIP"])
+            return ipaddress.ip_address(status["podIP"])
         known = self._known_addresses()
         if name in known:
             return known[name]
         try:
-            return IPv4Address(name)
+            return ipaddress.ip_address(name)
         except ValueError:
             hint = problems.did_you_mean(name, known)
             problem = problems.Problem(code=UNKNOWN_PLACE, object=name, found="no host, pod or address", hint=hint)
             raise problems.IntentError(problems=[problem]) from None
 
-    def _known_addresses(self) -> dict[str, IPv4Address]:
+    def _known_addresses(self) -> dict[str, IPAddress]:
         """The addresses that the topology tells, by name."""
         hosts = {name: topology.management_address(host) for name, host in self.drawn.machines().items()}
         inside = {
@@ -137,7 +138,7 @@ class Bench:
         }
         return {**{name: address for name, address in hosts.items() if address}, **inside}
 
-    async def addresses(self, names: str | tuple[str, ...]) -> dict[IPv4Address, str]:
+    async def addresses(self, names: str | tuple[str, ...]) -> dict[IPAddress, str]:
         """The addresses of all these places, and whose each is."""
         return {await self.address(name): name for name in await self.places(names)}
 

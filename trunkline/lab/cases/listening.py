@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv4Address
 
 import msgspec
 
+from trunkline.kit.addresses import IPAddress
 from trunkline.lab import targets
 from trunkline.lab.capture import Capture
 from trunkline.lab.cases.bench import Bench, StepFailed
@@ -25,8 +25,8 @@ class Meant(msgspec.Struct, frozen=True):
     """A `Match` whose names have become addresses; None admits everything."""
 
     match: Match
-    sources: frozenset[IPv4Address] | None
-    destinations: frozenset[IPv4Address] | None
+    sources: frozenset[IPAddress] | None
+    destinations: frozenset[IPAddress] | None
     inner: Meant | None
 
     def admits(self, packet: Packet) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from ipaddress import IPv4Address
 
 import msgspec
 
+from trunkline.kit.addresses import IPAddress
 from trunkline.lab import shell, targets
 from trunkline.lab.cases.bench import Bench, StepFailed
 from trunkline.lab.cases.model import Execute, Reach
@@ -21,7 +21,7 @@ class Pair(msgspec.Struct, frozen=True):
 
     origin: str
     to: str
-    address: IPv4Address
+    address: IPAddress
 
 
 async def reach(bench: Bench, wanted: Reach) -> list[str]:
