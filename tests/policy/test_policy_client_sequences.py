@@ -13,7 +13,7 @@ from trunkline.dialects.nsx.realized import Nobody, Realisation
 LISTS = {"include_mark_for_delete_objects": "false", "sort_ascending": "false"}
 
 
-class Network:
+class Network(Nobody):
     """A realiser that tests move."""
 
     def __init__(self) -> None:
