@@ -355,6 +355,27 @@ def test_guarded_port_lets_no_foreign_sender_in(fabric: Fabric, web_a: str, web_
     assert own.last["lport_name"] == "node-b"
 
 
+def test_packet_that_a_security_profile_blocks_ends_at_its_segment_and_the_profile_is_named(
+    fabric: Fabric, web_b: str
+) -> None:
+    """The default profile, which blocks what a DHCP server sends to a client."""
+    request = document(fabric.port("plain", CHILD), (PLAIN, WEB_B), (fabric.mac("plain"), web_b))
+    del request["connected_segment_path_as_source"]
+    request["packet"]["ip_header"]["protocol"] = 17
+    request["packet"]["transport_header"] = {"udp_header": {"src_port": 67, "dst_port": 68}}
+    path = f"/infra/traceflows/{secrets.token_hex(4)}"
+    fabric.call("PUT", path, request)
+    found = fabric.ended(path)
+
+    assert (found.last["component_type"], found.last["component_name"], found.last["reason"]) == (
+        "LS",
+        "test2",
+        "LSWITCH",
+    )
+    profile = "/infra/segment-security-profiles/default-segment-security-profile"
+    assert any(profile in line for line in found.status["analysis"])
+
+
 def test_hypervisor_that_does_not_answer_fails_the_trace_in_time_and_by_name(
     fabric: Fabric, web_a: str, web_b: str
 ) -> None:

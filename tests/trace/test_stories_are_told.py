@@ -21,6 +21,7 @@ A, B = "c6c9cb71-4751-5350-8525-95371006c791", "59d47716-2867-51d0-994c-03ef3704
 C, PLAIN = "ac8ad426-2319-58ff-9c7a-2cc008e8159d", "d4bd55fa-e859-5d45-8f14-fccad39198db"
 GATEWAY = "cr-router:infra/tier-0s/t0/locale-services/default/interfaces/uplink"
 CHILD = "686cabbe-ac55-4b4e-9f61-862d86a3f684"
+PROFILE = "/infra/segment-security-profiles/strict"
 NAMES = {A: "node-a", B: "node-b", C: "node-c", PLAIN: "plain"}
 PLACES = {A: "hv-1", B: "hv-2", C: "hv-3", PLAIN: "hv-3"}
 
@@ -47,6 +48,9 @@ class Network:
         if port == GATEWAY:
             return self._places.get("gateway", "hv-2")
         return self._places.get(NAMES.get(machine, ""), PLACES.get(machine, ""))
+
+    def profile(self, group: str) -> str:
+        return PROFILE if group == "filter_strict" else ""
 
     def guarded(self, port: str) -> bool:
         return self._guarded
@@ -154,6 +158,7 @@ def test_guard_of_the_port_is_the_reason_when_nobody_saw_anything() -> None:
     ("name", "component", "reason", "node"),
     [
         ("acl", "DFW", "FW_RULE", "hv-2"),
+        ("security-profile", "LS", "LSWITCH", "hv-1"),
         ("ttl", "LR", "TTL_ZERO", "hv-1"),
         ("neighbour-unknown", "LR", "ARP_FAIL", "hv-1"),
     ],
@@ -165,6 +170,13 @@ def test_walk_that_ends_says_where_and_why(name: str, component: str, reason: st
     assert last["resource_type"] == "TraceflowObservationDroppedLogical"
     assert (last["component_type"], last["reason"], last["transport_node_name"]) == (component, reason, node)
     assert "northd.c" in found.analysis[0]
+
+
+def test_security_profile_that_blocks_a_packet_is_named() -> None:
+    whole = story.tell(recorded("security-profile"), Network(), evidence(hv_1=[]))
+
+    assert read(whole).analysis[1] == f"the segment security profile {PROFILE} blocks such packets"
+    assert PROFILE not in "".join(read(whole, lambda path: path != PROFILE).analysis)
 
 
 def test_machine_that_got_the_packet_against_the_walk_is_told() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 
 from trunkline.adapters import ovsdb
+from trunkline.dialects.nsx.realisation import made
 from trunkline.dialects.nsx.traceflow.scene import Component, Lport
 from trunkline.dialects.nsx.tree import Tree
 from trunkline.dialects.nsx.view import Entry
+from trunkline.ovn import names
 
 _KINDS = {"Segment": ("LS", ""), "Tier0": ("LR", "LR_TIER0"), "Tier1": ("LR", "LR_TIER1")}
 
@@ -48,6 +50,11 @@ class Network:
             return Lport(port)
         return Lport(entry.name, entry.body["realization_id"], attachment, tag, entry.path)
 
+    def profile(self, group: str) -> str:
+        """The segment security profile (policy path) that stands behind a port group, "" if none."""
+        profiles = (entry.path for entry in self._tree.of_kind("SegmentSecurityProfile"))
+        return next((path for path in profiles if names.port_group(made.identity(path)) == group), "")
+
     def place(self, port: str) -> str:
         """The hypervisor that has a port, "" if none."""
         row = self._ports.get(port)
@@ -65,14 +72,14 @@ async def look(southbound: str, tree: Tree, ports: Iterable[str]) -> Network:
     Raises:
         RemoteError: the database does not answer.
     """
-    names = list(dict.fromkeys(ports))
+    wanted = list(dict.fromkeys(ports))
     columns = ("logical_port", "chassis", "port_security")
     async with ovsdb.Client(southbound, "OVN_Southbound") as client:
         datapaths, chassis, *found = await client.transact(
             [
                 ovsdb.select("Datapath_Binding", (), ["external_ids"]),
                 ovsdb.select("Chassis", (), ["_uuid", "name"]),
-                *(ovsdb.select("Port_Binding", ovsdb.by("logical_port", name), columns) for name in names),
+                *(ovsdb.select("Port_Binding", ovsdb.by("logical_port", name), columns) for name in wanted),
             ]
         )
     ids = [row["external_ids"] for row in datapaths["rows"]]

@@ -5,6 +5,8 @@ Source: ovn-northd(8) for the stages, NSX's `TraceflowObservationDropped` for th
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from trunkline.trace.walk import Stage
@@ -16,6 +18,8 @@ class Reason(msgspec.Struct, frozen=True):
     word: str
     component: str = ""
 
+
+_GROUP = re.compile(r"inport == @(\w+)")
 
 _SPOOFGUARD, _FIREWALL = Reason("SPOOFGUARD", "SPOOFGUARD"), Reason("FW_RULE", "DFW")
 _EDGE_FIREWALL = Reason("FW_RULE", "EDGE_FW")
@@ -40,6 +44,8 @@ _STAGES = {
     "lr_in_arp_request": Reason("ARP_FAIL"),
 }
 UNKNOWN = Reason("UNKNOWN")
+SECURITY = Reason("LSWITCH")
+"""A segment security profile's; NSX has no word of its own for it, and the segment is what looks at frames."""
 SPOOFGUARD = _SPOOFGUARD
 NOT_PLUGGED = Reason("IFACE")
 
@@ -51,6 +57,12 @@ def of(stage: Stage | None) -> Reason:
     if stage.name == "lr_in_ip_input" and "ip.ttl ==" in stage.match:
         return Reason("TTL_ZERO")
     return _STAGES.get(stage.name, UNKNOWN)
+
+
+def group(stage: Stage | None) -> str:
+    """The port group whose lists a stage applied to a packet that came in, "" if none."""
+    found = _GROUP.search(stage.match) if stage else None
+    return found[1] if found else ""
 
 
 def words(stage: Stage | None) -> str:

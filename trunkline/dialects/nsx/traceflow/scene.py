@@ -46,6 +46,9 @@ class Scene(Protocol):
     def lport(self, port: str) -> Lport:
         """What stands behind a logical port."""
 
+    def profile(self, group: str) -> str:
+        """The segment security profile (policy path) that stands behind a port group, "" if none."""
+
     def place(self, port: str) -> str:
         """The hypervisor that has a port, "" if none."""
 

@@ -192,6 +192,9 @@ class _Teller:
         component = self._scene.component(one.datapath)
         if one.dropped:
             self._remark(component, f"{component.name}: {reasons.words(one.last)}")
+            if profile := self._scene.profile(reasons.group(one.last)):
+                reason = reasons.SECURITY
+                self.analysis.append(Remark(f"the segment security profile {profile} blocks such packets", profile))
         if reason.component:
             component = Component(type=reason.component, name=component.name, id=component.id, path=component.path)
         about = [_lport(self._scene.lport(port))] if port else []
