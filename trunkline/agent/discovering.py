@@ -86,16 +86,16 @@ class Discovering:
 
     def _listen(self) -> bool:
         """Take in what was said since the last time; answers whether there is anything new to tell."""
-        if self._changed:
-            self._ports = dict(self._plugged())
-            self._changed = False
-        self._ears.listen_on(self._ports)
-        now = int(clock.now().timestamp() * 1000)
-        news = self._neighbours.keep(set(self._ports.values()) - self._left)
-        self._left.clear()
+        now, news = int(clock.now().timestamp() * 1000), False
         for interface, frame in self._ears.heard():
             if said := announced(frame):
                 news |= self._neighbours.take(self._ports[interface], said, now)
+        if self._changed:
+            self._changed = False
+            self._ports = dict(self._plugged())
+            news |= self._neighbours.keep(set(self._ports.values()) - self._left)
+            self._left.clear()
+        self._ears.listen_on(self._ports)
         return news
 
     async def _tell(self, told: Iterable[tallies.Neighbour]) -> None:
