@@ -27,6 +27,17 @@ def test_what_was_told_before_a_restart_is_continued():
     assert known(found) == {"10.0.0.1": Times(first=10, last=30)}
 
 
+def test_what_another_machine_knew_is_continued_unless_it_is_known_better():
+    found = Neighbours({})
+    found.take("vm", said(1), 10)
+    found.adopt(Place("vm", said(1)), Times(3, 4))
+    found.adopt(Place("vm", said(2)), Times(5, 6))
+    assert known(found) == {"10.0.0.1": Times(10, 10), "10.0.0.2": Times(5, 6)}
+    for number in range(2 * BEHIND_A_PORT):
+        found.adopt(Place("vm", said(number, number)), Times(1, 1))
+    assert len(list(found.all())) == BEHIND_A_PORT
+
+
 def test_an_interface_that_left_takes_what_is_known_along():
     found = Neighbours({})
     found.take("vm", said(1), 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from pathlib import Path
@@ -62,6 +63,12 @@ class Machines:
             wire.bind(("eth0", 0))
             wire.send(bytes(frame))
 
+    def another_knew(self, machine: str, address: str, first: int) -> None:
+        """What another hypervisor has told of a machine."""
+        row = {"chassis": "hv2", "port": f"vif-{machine}", "tag": 0, "mac": MAC, "address": address, "first": first}
+        insert = [tallies.DATABASE, {"op": "insert", "table": "Neighbour", "row": row}]
+        run("ovsdb-client", "transact", self.remote, json.dumps(insert))
+
     def told(self, *columns: str) -> list[str]:
         """Rows, each as one line of the columns."""
         words = ("--format=csv", "--no-headings", "--data=bare", "dump", self.remote, tallies.DATABASE, "Neighbour")
@@ -105,6 +112,24 @@ def test_what_machines_announce_is_told_and_told_again_whoever_is_killed(machine
     until(lambda: len(machines.told("address")) == 2)
     machines.learns("b", "192.0.2.6")
     assert [line.split(",")[0] for line in machines.told("address")] == ["192.0.2.1", "192.0.2.2", "192.0.2.6"]
+
+
+@pytest.mark.slow
+def test_a_machine_that_moves_keeps_what_is_known_of_it(machines: Machines) -> None:
+    machines.learns("a", "192.0.2.1")
+    machines.learns("b", "192.0.2.2")
+    machines.host.vsctl("del-port", "br-int", "vb")
+    machines.learns("a", "192.0.2.3")
+    assert "192.0.2.2" in machines.told("address"), "whoever has it now can still read it"
+    until(lambda: "192.0.2.2" not in machines.told("address"), 30)
+
+    machines.another_knew("b", "192.0.2.4", first=1)
+    machines.another_knew("b", "192.0.2.5", first=2)
+    machines.plug("b")
+    until(lambda: {"192.0.2.4,hv1,1", "192.0.2.5,hv1,2"} <= set(machines.told("address", "chassis", "first")))
+    machines.learns("b", "192.0.2.6")
+    of_others = [line for line in machines.told("address", "chassis") if line.endswith("hv2")]
+    assert of_others == ["192.0.2.4,hv2", "192.0.2.5,hv2"], "nobody else's rows are touched"
 
 
 def test_an_interface_that_left_while_nobody_looked_is_forgotten(machines: Machines) -> None:

@@ -1,14 +1,14 @@
 """Tells the policy manager which addresses are announced behind the ports of this machine.
 
 Machines are only listened to: nothing is sent, and no packet waits for us.  What was told before a restart is continued, and
-an interface that leaves this machine takes what is known of it along.
+an interface that leaves this machine takes what is known of it along: the next hypervisor continues, if it comes there at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import structlog
 
@@ -26,6 +26,10 @@ INTERVAL = 1.0
 
 REFRESH = 60.0
 """Seconds after which it is told that known neighbours were heard again; chosen: profiles forget after five minutes at least."""
+
+LINGER = 10.0
+"""Seconds for which what is known of an interface that left can be read: the hypervisor that it has moved to, if it has,
+continues from there.  Chosen: agents look every second."""
 
 _log = structlog.get_logger(__name__)
 
@@ -50,7 +54,8 @@ class Discovering:
         self._neighbours = Neighbours({})
         self._ports: dict[str, str] = {}
         self._changed = True  # whether interfaces may have come or gone
-        self._left: set[str] = set()  # ports that have gone since the last look; some may be back
+        self._gone: set[str] = set()  # ports that have gone since the last look; some may be back
+        self._left: dict[str, float] = {}  # ports that are no longer here, and since when
 
     async def run(self) -> None:
         """Listen and tell for ever."""
@@ -74,7 +79,7 @@ class Discovering:
         told, trouble = -REFRESH, ""
         while True:
             try:
-                news = self._listen()
+                news = await self._look()
                 if news or loop.time() - told >= REFRESH:
                     await self._tell(replica.table(tallies.Neighbour).values())
                     told, trouble = loop.time(), ""
@@ -84,23 +89,54 @@ class Discovering:
                 told, trouble = -REFRESH, str(error)
             await asyncio.sleep(INTERVAL)
 
-    def _listen(self) -> bool:
-        """Take in what was said since the last time; answers whether there is anything new to tell."""
+    async def _look(self) -> bool:
+        """Take in what was said and what came and went since the last time; answers whether there is anything new to tell."""
+        news = self._hear()
+        if self._changed:
+            self._changed = False
+            news |= await self._replug()
+        self._ears.listen_on(self._ports)
+        return news | self._forget()
+
+    def _hear(self) -> bool:
         now, news = int(clock.now().timestamp() * 1000), False
         for interface, frame in self._ears.heard():
             if said := announced(frame):
                 news |= self._neighbours.take(self._ports[interface], said, now)
-        if self._changed:
-            self._changed = False
-            self._ports = dict(self._plugged())
-            news |= self._neighbours.keep(set(self._ports.values()) - self._left)
-            self._left.clear()
-        self._ears.listen_on(self._ports)
         return news
+
+    async def _replug(self) -> bool:
+        """Follow the interfaces: those that left take what is known of them along, those that came bring it."""
+        before, self._ports = self._ports, dict(self._plugged())
+        gone, self._gone = self._gone, set()
+        here, known = set(self._ports.values()), set(before.values()) - gone
+        now = asyncio.get_running_loop().time()
+        self._left = {port: when for port, when in self._left.items() if port not in here}
+        self._left |= dict.fromkeys((known | gone) - here, now)
+        news = self._neighbours.keep(here - gone)
+        return news | (await self._adopt(here - known) if before else False)
+
+    async def _adopt(self, ports: Collection[str]) -> bool:
+        """Continue what another hypervisor knows of ports that have come; answers whether there is anything."""
+        elsewhere = ("chassis", "!=", self._chassis)
+        wanted = [ovsdb.select("Neighbour", [elsewhere, *ovsdb.by("port", port)]) for port in sorted(ports)]
+        found = [row for answer in await self._client.transact(wanted) for row in answer["rows"]] if wanted else []
+        for row in found:
+            place = Place(row["port"], Announcement(row["tag"], row["mac"], row["address"]))
+            self._neighbours.adopt(place, Times(row["first"], max(row["first"], row["last"])))
+        return bool(found)
+
+    def _forget(self) -> bool:
+        """Whether rows of interfaces that left have stood for long enough."""
+        late = asyncio.get_running_loop().time() - LINGER
+        over = [port for port, when in self._left.items() if when <= late]
+        for port in over:
+            del self._left[port]
+        return bool(over)
 
     async def _tell(self, told: Iterable[tallies.Neighbour]) -> None:
         """Write what differs from what the database says."""
-        known = {_place(row): row for row in told}
+        known = {_place(row): row for row in told if row.port not in self._left}
         operations = []
         for place, times in self._neighbours.all():
             if (row := known.pop(place, None)) is None:
@@ -137,7 +173,7 @@ class Discovering:
     def _notice(self, changes: list[ovsdb.Change]) -> None:
         self._changed = self._changed or any(_matters(change) for change in changes)
         gone = (change.old for change in changes if isinstance(change.old, rows.Interface) and change.new is None)
-        self._left.update(each.external_ids.get("iface-id", "") for each in gone)
+        self._gone.update(each.external_ids.get("iface-id", "") for each in gone)
 
 
 def _matters(change: ovsdb.Change) -> bool:

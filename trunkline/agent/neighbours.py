@@ -57,6 +57,12 @@ class Neighbours:
         known[said] = Times(now, now)
         return True
 
+    def adopt(self, place: Place, times: Times) -> None:
+        """Know what another machine knew of a port."""
+        known = self._ports[place.port]
+        if place.said not in known and not _full(known, place.said.tag):
+            known[place.said] = times
+
     def keep(self, ports: Collection[str]) -> bool:
         """Forget the ports that are not among these; answers whether there were any."""
         gone = self._ports.keys() - set(ports)
