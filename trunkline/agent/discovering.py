@@ -53,7 +53,7 @@ class Discovering:
         self._chassis, self._bridge = settings.node, settings.integration_bridge
         self._neighbours = Neighbours({})
         self._ports: dict[str, str] = {}
-        self._changed = True  # whether interfaces may have come or gone
+        self._changed = False  # whether interfaces may have come or gone
         self._gone: set[str] = set()  # ports that have gone since the last look; some may be back
         self._left: dict[str, float] = {}  # ports that are no longer here, and since when
 
@@ -69,6 +69,8 @@ class Discovering:
             }
         )
         stop = self._switch.replica.listen(self._notice)
+        self._ports = dict(self._plugged())
+        self._neighbours.keep(self._ports.values())
         try:
             await self._follow(replica)
         finally:
@@ -114,7 +116,7 @@ class Discovering:
         self._left = {port: when for port, when in self._left.items() if port not in here}
         self._left |= dict.fromkeys((known | gone) - here, now)
         news = self._neighbours.keep(here - gone)
-        return news | (await self._adopt(here - known) if before else False)
+        return news | await self._adopt(here - known)
 
     async def _adopt(self, ports: Collection[str]) -> bool:
         """Continue what another hypervisor knows of ports that have come; answers whether there is anything."""
