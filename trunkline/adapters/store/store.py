@@ -272,7 +272,11 @@ class Store:
             raise errors.Fenced(self._role, role.holder if role else "")
 
     async def _read_claims(self) -> None:
-        replica = await self._client.replicate(records.ClaimRow)
+        try:
+            replica = await self._client.replicate(records.ClaimRow)
+        except BaseException:
+            self._claims_known = None  # whoever asks next tries again
+            raise
         self._memory.know_claims(replica)
         replica.listen(self._take)
 
