@@ -16,11 +16,11 @@ import structlog
 
 from trunkline.adapters import nsx
 from trunkline.adapters.ovs.switch import Switch
-from trunkline.agent import probes
+from trunkline.agent import localnets, probes
 from trunkline.agent.monitoring import Monitoring
 from trunkline.agent.settings import Manager, Settings
 from trunkline.kit import problems
-from trunkline.trace.errands import Agenda, Errand, Report, Send, Watch
+from trunkline.trace.errands import Agenda, Errand, Recompute, Report, Send, Watch
 
 UNREACHABLE = problems.register("TRK-0691", "The policy manager does not answer a hypervisor.")
 
@@ -110,6 +110,8 @@ class Errands:
                     await probes.watch(errand, self._switch, self._tell)
                 case Send():
                     await probes.send(errand, self._settings, self._switch)
+                case Recompute():
+                    await localnets.look_again(self._switch)
             await self._tell(Report(errand=errand.id, state="done"))
         except (problems.RemoteError, OSError) as error:
             _log.warning("an errand cannot be done", errand=errand.id, error=str(error))

@@ -76,6 +76,16 @@ class Localnets:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
+async def look_again(switch: Switch) -> None:
+    """Have ovn-controller compute everything anew, once.
+
+    Raises:
+        RemoteError: the database cannot be written.
+    """
+    if (root := switch.root) is not None:
+        await switch.write([recompute(root)])
+
+
 def recompute(root: rows.OpenVSwitch) -> ovsdb.Operation:
     """The operation that makes ovn-controller compute everything anew."""
     touched = {TOUCHED: str(int(root.external_ids.get(TOUCHED, "0")) + 1)}

@@ -30,7 +30,13 @@ class Send(msgspec.Struct, frozen=True, kw_only=True, tag="send"):
     frame: bytes
 
 
-Errand = Watch | Send
+class Recompute(msgspec.Struct, frozen=True, kw_only=True, tag="recompute"):
+    """Have ovn-controller compute everything anew."""
+
+    id: str
+
+
+Errand = Watch | Send | Recompute
 
 
 class Agenda(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ from trunkline.policy.agendas import Agendas
 from trunkline.policy.realise import asking, intake, routers, watching, wires
 from trunkline.policy.realise.intake import PREFIX, Intake
 from trunkline.policy.realise.ledger import Ledger, Stamp
+from trunkline.policy.realise.overlooked import Overlooked
 from trunkline.policy.realise.progress import Progress
 from trunkline.policy.realise.southbound import Southbound
 from trunkline.policy.realise.succession import Succession
@@ -86,7 +87,8 @@ class Realiser:
         self._facts = self._known()
         since = await self._load()
         async with asyncio.TaskGroup() as group:
-            for task in (self._northbound.run(), self._confirm(), self._listen(since), self._work()):
+            overlooked = Overlooked(self._southbound, self._agendas).run()
+            for task in (self._northbound.run(), self._confirm(), self._listen(since), self._work(), overlooked):
                 group.create_task(task)
 
     def realisation(self, path: str, revision: int) -> Realisation | None:

@@ -44,8 +44,14 @@ class PortBinding(ovsdb.Row, table="Port_Binding"):
     """Where a logical port is, and whether its flows are there."""
 
     logical_port: str
+    parent_port: str | None
     chassis: RowUuid | None
     up: bool | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody has claimed this port behind another one's tag."""
+        return bool(self.parent_port) and self.chassis is None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -61,6 +67,7 @@ class Southbound:
     def __init__(self, client: ovsdb.Client) -> None:
         self._client = client
         self._bindings: dict[str, PortBinding] = {}
+        self._waiting: dict[str, PortBinding] = {}
         self._replica: ovsdb.Replica | None = None
 
     async def start(self, changed: Callable[[], None]) -> None:
@@ -68,6 +75,7 @@ class Southbound:
         replica = await self._client.replicate(Global, Chassis, ChassisPrivate, PortBinding)
         self._replica = replica
         self._bindings = {row.logical_port: row for row in replica.table(PortBinding).values()}
+        self._waiting = {name: row for name, row in self._bindings.items() if row.waits}
 
         def take(changes: list[ovsdb.Change]) -> None:
             self._take(changes)
@@ -101,6 +109,11 @@ class Southbound:
         chassis = self._replica.table(Chassis).get(row.chassis)
         return Place(chassis.name, bool(row.up)) if chassis else None
 
+    def waiting(self) -> dict[RowUuid, str]:
+        """Ports behind tags that nobody has claimed, by row: the hypervisor that has the port which they are behind."""
+        found = ((row.uuid, self.place(row.parent_port or "")) for row in self._waiting.values())
+        return {row: place.chassis for row, place in found if place is not None}
+
     def cookie(self, port: str) -> int | None:
         """What marks the flows of a logical port; None if northd has not made it."""
         row = self._bindings.get(port)
@@ -112,5 +125,9 @@ class Southbound:
                 continue
             if change.old is not None and (change.new is None or change.old.logical_port != change.new.logical_port):
                 self._bindings.pop(change.old.logical_port, None)
+                self._waiting.pop(change.old.logical_port, None)
             if change.new is not None:
                 self._bindings[change.new.logical_port] = change.new
+                self._waiting.pop(change.new.logical_port, None)
+                if change.new.waits:
+                    self._waiting[change.new.logical_port] = change.new
