@@ -110,6 +110,7 @@ class Discovering:
     async def _replug(self) -> bool:
         """Follow the interfaces: those that left take what is known of them along, those that came bring it."""
         before, self._ports = self._ports, dict(self._plugged())
+        self._ears.listen_on(self._ports)  # before anything can fail: what is heard is looked up in them
         gone, self._gone = self._gone, set()
         here, known = set(self._ports.values()), set(before.values()) - gone
         now = asyncio.get_running_loop().time()

@@ -35,6 +35,7 @@ class Tallying:
         self._client, self._chassis = client, settings.node
         self._bridge = f"unix:{Path(settings.ovs.removeprefix('unix:')).parent}/{settings.integration_bridge}.mgmt"
         self._counting = Counting({}, {})
+        self._untold: set[int] = set()
 
     async def run(self) -> None:
         """Look and tell for ever; what was told before a restart is continued."""
@@ -45,9 +46,10 @@ class Tallying:
             try:
                 found = [flow for table in (FROM_PORT, TO_PORT) for flow in await flows.dump(self._bridge, table)]
                 elapsed, looked = time.monotonic() - looked, time.monotonic()
-                moved = self._counting.take(found, elapsed)
+                self._untold |= self._counting.take(found, elapsed)
                 known = {row.cookie: row.uuid for row in replica.table(tallies.Tally).values()}
-                await self._tell(moved, known)
+                await self._tell(self._untold, known)
+                self._untold.clear()
             except problems.RemoteError as error:
                 _log.warning("tallies are late", error=str(error))
             await asyncio.sleep(INTERVAL)
