@@ -61,6 +61,16 @@ class FabricLab:
     def inside(self, place: str, *words: str) -> str:
         return self.command("exec", "--name", self.name, place, "--", *words)
 
+    def reaches(self, place: str, address: str) -> bool:
+        """Whether a ping is answered."""
+        words = self.argv("exec", "--name", self.name, place, "--", "ping", "-q", "-c", "1", "-W", "1", address)
+        return subprocess.run(words, env=self.environment, cwd=ROOT, capture_output=True, timeout=90).returncode == 0
+
+    def realised(self, path: str) -> bool:
+        """Whether hypervisors show the object as it is stored."""
+        asked = f"/infra/realized-state/realized-entities?intent_path={path}"
+        return all(each["state"] == "REALIZED" for each in self.call("GET", asked)["results"])
+
     def mac(self, place: str, interface: str = "eth0") -> str:
         found = re.search(r"ether ([0-9a-f:]{17})", self.inside(place, "ip", "-o", "link", "show", interface))
         assert found
