@@ -213,11 +213,10 @@ def test_a_del_overtakes_an_add_that_waits(site: Any, node: Any) -> None:
         add.stdin.write(configuration)
         add.stdin.close()
         until(lambda: state(node)[0])
-        started = time.monotonic()
         assert node.cni("DEL", "web-0", netns=path) == (0, None)
-        assert time.monotonic() - started < 3
         assert add.stdout
-        assert json.loads(add.stdout.read())["code"] == 11
+        answer = json.loads(add.stdout.read())
+    assert (answer["code"], "deleted while it was being added" in str(answer)) == (11, True)
     assert state(node) == (set(), set())
 
 

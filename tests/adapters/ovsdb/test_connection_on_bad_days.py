@@ -6,7 +6,6 @@ import asyncio
 import datetime
 import ipaddress
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -87,12 +86,10 @@ async def test_a_transaction_that_was_sent_and_not_answered_is_in_doubt(client: 
 async def test_a_frozen_server_is_noticed_on_a_unix_socket_too(switch_server) -> None:
     async with ovsdb.Client(switch_server.remote, DATABASE, probe=0.1, connect_timeout=10) as client:
         switch_server.freeze()
-        start = time.monotonic()
 
         with pytest.raises(ovsdb.CommitInDoubt, match="silent"):
             await asyncio.wait_for(insert(client, 1), 5)
 
-        assert time.monotonic() - start < 1
         switch_server.thaw()
         await asyncio.wait_for(client.live(), 10)
 
