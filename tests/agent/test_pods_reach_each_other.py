@@ -39,15 +39,15 @@ def test_two_pods_on_two_nodes_reach_each_other_through_the_vlan(site: Any, vers
     assert ("mtu" in inside) == (version == "1.1.0")
     assert re.fullmatch(r"trkp[0-9a-f]{11}", host_end["name"])
 
-    # Ready means ready: the very first packets arrive.
-    assert received(f"{site.prefix}-a", "172.16.19.12", count=5) == 5
+    # Ready means ready: the very first packets arrive; a busy datapath may lose one, one that is late loses several.
+    assert received(f"{site.prefix}-a", "172.16.19.12", count=20) >= 19
     tagged = capture_of_a_ping(site)
     assert "vlan 19" in tagged
     assert "172.16.19.11 > 172.16.19.12" in tagged
 
 
 def received(namespace: str, address: str, *, count: int) -> int:
-    command = ["ip", "netns", "exec", namespace, "ping", "-c", str(count), "-i", "0.05", "-W", "1", address]
+    command = ["ip", "netns", "exec", namespace, "ping", "-c", str(count), "-i", "0.01", "-W", "1", address]
     found = re.search(r"(\d+) received", subprocess.run(command, capture_output=True, text=True, timeout=30).stdout)
     assert found
     return int(found[1])
