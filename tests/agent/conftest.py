@@ -65,11 +65,11 @@ class Daemons:
     """Processes started here; each is a direct child, so its id cannot be somebody else's."""
 
     def __init__(self, logs: Path) -> None:
-        self._logs = logs
+        self.logs = logs
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *command: str | Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        with (self._logs / f"{name}.log").open("ab") as log:
+        with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
@@ -257,7 +257,12 @@ class Node:
             env=env,
         )
         if ready:
-            until(lambda: (self.conf_dir / install.CONFIGURATION).exists(), 20)
+            until(self._agent_is_ready, 40)
+
+    def _agent_is_ready(self) -> bool:
+        ended = self.daemons.running["agent"].poll()
+        assert ended is None, (self.daemons.logs / "agent.log").read_text()
+        return (self.conf_dir / install.CONFIGURATION).exists()
 
     def restore(self) -> None:
         """Give the cards back; the agent must not run."""
