@@ -15,6 +15,7 @@ from trunkline.controller.reconcile import Reconciler
 from trunkline.controller.settings import Settings
 from trunkline.controller.world import World
 from trunkline.dialects.antrea import crds
+from trunkline.dialects.antrea.contention import AnyPool
 from trunkline.sync.outbox import Outbox
 
 SETTINGS = Settings(
@@ -56,10 +57,14 @@ class SlowNorthbound:
         await self.done.wait()
 
 
+async def no_pools() -> list[AnyPool]:
+    return []
+
+
 async def test_given_a_first_round_under_way_then_reviews_have_to_wait_for_its_end() -> None:
     world, northbound = World("trunk"), SlowNorthbound()
     reconciler = Reconciler(SETTINGS, world, cast(Any, NoClaims()), cast(Any, northbound), cast(Any, None), Outbox())
-    app = webhooks.application(SETTINGS, world, reconciler.settled_ledger)
+    app = webhooks.application(SETTINGS, world, reconciler.settled_ledger, no_pools)
     transport = httpx2.ASGITransport(app=app)
     running = asyncio.create_task(reconciler.run(Inbox()))
     async with httpx2.AsyncClient(transport=transport, base_url="https://webhooks") as http:

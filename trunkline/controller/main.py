@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Iterable
 
 from trunkline.adapters import ovsdb
@@ -47,7 +48,8 @@ async def run(settings: Settings) -> None:
         reconciler = Reconciler(settings, world, store, northbound, kube, outbox, further)
 
         certificate, key = certificates.self_signed(settings.webhook_url, clock.now())
-        app = webhooks.application(settings, world, reconciler.settled_ledger)
+        pools = functools.partial(webhooks.stored_pools, kube, settings.physical_network)
+        app = webhooks.application(settings, world, reconciler.settled_ledger, pools)
         group.create_task(webhooks.serve(app, settings.webhook_listen, certificates.server_context(certificate, key)))
         await _until_reached(lambda: registration.register(kube, url=settings.webhook_url, ca=certificate))
 

@@ -1,33 +1,58 @@
 """The webhooks that the API server asks about pools: may this be written, and how does it read in the other version?
 
-The answers are the dialect's pure functions over what the controller knows at that moment; this module is HTTP only.
+The answers are the dialect's pure functions; this module is HTTP only.  A pool is judged against the pools that the API server
+has at that moment, not against what a watch has brought so far: the second of two pools in one file comes sooner than that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 from starlette import applications, requests, responses, routing
 
 from trunkline.adapters import serving
+from trunkline.adapters.kube import Kube
+from trunkline.controller import publishing
 from trunkline.controller.ledger import Ledger
 from trunkline.controller.settings import Settings
 from trunkline.controller.world import World
-from trunkline.dialects.antrea import admission, conversion, crds, external_admission
-from trunkline.dialects.antrea.contention import Facts
+from trunkline.dialects.antrea import admission, conversion, crds, external_admission, external_ippools, ippools
+from trunkline.dialects.antrea.contention import AnyPool, Facts
+from trunkline.kit import problems
 
 LARGEST_REVIEW = 8 * 2**20
 """Bytes; a review carries an object twice, and the API server bounds an object at 3 MiB."""
 
 
-def application(settings: Settings, world: World, ledger: Callable[[], Ledger | None]) -> applications.Starlette:
-    """The web application; `ledger` is None until the controller knows the whole cluster, and until then reviews must wait.
+async def stored_pools(kube: Kube, physical_network: str) -> list[AnyPool]:
+    """The pools of both kinds that the API server has now.
 
-    A review before that would not see all other pools, nor all addresses in use, and let through what it has to refuse.
+    Raises:
+        RemoteError: the API server did not say.
+    """
+    (own, _), (external, _) = await asyncio.gather(
+        kube.list(publishing.IP_POOLS), kube.list(publishing.EXTERNAL_IP_POOLS)
+    )
+    return [
+        *(ippools.decode(raw, physical_network=physical_network) for raw in own),
+        *(external_ippools.decode(raw) for raw in external),
+    ]
+
+
+def application(
+    settings: Settings,
+    world: World,
+    ledger: Callable[[], Ledger | None],
+    pools: Callable[[], Awaitable[list[AnyPool]]],
+) -> applications.Starlette:
+    """The web application; `pools` are those that are stored when it is asked.
+
+    `ledger` is None until the controller knows the whole cluster, and until then reviews must wait: one before that would
+    not see all addresses in use, and let through what it has to refuse.
     """
 
     async def validate(request: requests.Request) -> responses.Response:
@@ -36,7 +61,7 @@ def application(settings: Settings, world: World, ledger: Callable[[], Ledger | 
             return _not_yet()
         answer = admission.review(
             await _review(request),
-            pools=world.all_pools(),
+            pools=await pools(),
             book=known.book,
             facts=_facts(settings, world),
             physical_network=settings.physical_network,
@@ -47,7 +72,7 @@ def application(settings: Settings, world: World, ledger: Callable[[], Ledger | 
         if ledger() is None:
             return _not_yet()
         review = await _review(request)
-        return _answer(external_admission.review(review, pools=world.all_pools(), facts=_facts(settings, world)))
+        return _answer(external_admission.review(review, pools=await pools(), facts=_facts(settings, world)))
 
     async def convert(request: requests.Request) -> responses.Response:
         return _answer(conversion.review(await _review(request)))
@@ -62,7 +87,7 @@ def application(settings: Settings, world: World, ledger: Callable[[], Ledger | 
             routing.Route(crds.CONVERT_PATH, convert, methods=["POST"]),
             routing.Route("/readyz", ready),
         ],
-        exception_handlers={_Malformed: _refuse},
+        exception_handlers={_Malformed: _refuse, problems.RemoteError: _unsaid},
     )
 
 
@@ -81,6 +106,12 @@ class _Malformed(Exception):
 
 async def _refuse(request: requests.Request, error: Exception) -> responses.Response:
     return responses.PlainTextResponse(str(error), 400)
+
+
+async def _unsaid(request: requests.Request, error: Exception) -> responses.Response:
+    return responses.PlainTextResponse(
+        f"the other pools are not known, so this one is not judged; try again: {error}", 503
+    )
 
 
 async def _review(request: requests.Request) -> dict[str, Any]:
