@@ -126,23 +126,36 @@ async def test_given_a_pod_that_has_come_to_its_end_then_its_address_is_free_tho
     assert note.port not in cluster.ports()
 
 
-async def test_given_a_stateful_set_then_its_ordinals_have_consecutive_addresses_kept_for_them(
-    cluster: Cluster, hand: Hand, eventually: Eventually
-) -> None:
-    await hand.pool("sticky", "172.16.19.81", "172.16.19.89")
-    await hand.namespace("sticky", pools="sticky")
+async def stateful_set(hand: Hand, namespace: str) -> str:
+    """A set "db" of three pods that nobody makes; its UID."""
     template = {
         "metadata": {"labels": {"app": "db"}},
         "spec": {"containers": [{"name": "main", "image": "trunkline/echo"}]},
     }
     spec = {"replicas": 3, "serviceName": "db", "selector": {"matchLabels": {"app": "db"}}, "template": template}
-    await hand.kube.create(resources.STATEFUL_SETS, {"metadata": {"name": "db", "namespace": "sticky"}, "spec": spec})
+    made = await hand.kube.create(
+        resources.STATEFUL_SETS, {"metadata": {"name": "db", "namespace": namespace}, "spec": spec}
+    )
+    return str(made["metadata"]["uid"])
 
-    async def reserved() -> list[str] | None:
-        found = sorted(str(lease.address) for lease in await cluster.leases() if lease.pool == "sticky")
-        return found if len(found) == 3 else None
 
-    assert await eventually(reserved) == ["172.16.19.81", "172.16.19.82", "172.16.19.83"]
+async def kept(cluster: Cluster, pool: str, uid: str) -> list[str] | None:
+    """The addresses of a pool that are kept for the set with this UID and nobody else, once they are three."""
+    found = [lease for lease in await cluster.leases() if lease.pool == pool]
+    mine = all(lease.stateful_set and lease.stateful_set.uid == uid and not lease.pod for lease in found)
+    return sorted(str(lease.address) for lease in found) if mine and len(found) == 3 else None
+
+
+async def test_given_a_stateful_set_then_its_ordinals_have_consecutive_addresses_kept_for_them(
+    cluster: Cluster, hand: Hand, eventually: Eventually
+) -> None:
+    await hand.pool("sticky", "172.16.19.81", "172.16.19.89")
+    await hand.namespace("sticky", pools="sticky")
+    uid = await stateful_set(hand, "sticky")
+
+    addresses = await eventually(lambda: kept(cluster, "sticky", uid))
+
+    assert addresses == ["172.16.19.81", "172.16.19.82", "172.16.19.83"]
     status = (await hand.kube.get(IP_POOLS, "sticky")).get("status", {})
     assert {entry["phase"] for entry in status.get("ipAddresses", [])} <= {"Reserved"}
 
@@ -152,6 +165,22 @@ async def test_given_a_stateful_set_then_its_ordinals_have_consecutive_addresses
         return not [lease for lease in await cluster.leases() if lease.pool == "sticky"]
 
     await eventually(dropped)
+
+
+async def test_given_a_stateful_set_whose_pool_comes_later_then_addresses_are_kept_for_it_then(
+    cluster: Cluster, hand: Hand, eventually: Eventually
+) -> None:
+    await hand.namespace("soon", pools="soon")
+    uid = await stateful_set(hand, "soon")
+    await hand.pod("soon", "lonely")
+    refused = await eventually(lambda: hand.note("soon", "lonely"))  # so the controller knows the set as well
+    assert refused.problem.code == "TRK-0340"
+    await hand.remove_pod("soon", "lonely")
+
+    await hand.pool("soon", "172.16.21.11", "172.16.21.19", vlan=21, gateway="172.16.21.254")
+
+    assert await eventually(lambda: kept(cluster, "soon", uid)) == ["172.16.21.11", "172.16.21.12", "172.16.21.13"]
+    await hand.kube.delete(resources.STATEFUL_SETS, "db", "soon")
 
 
 async def test_given_the_status_of_a_pool_then_it_names_every_owner_and_counts(

@@ -204,7 +204,7 @@ def test_a_recreated_set_does_not_inherit_and_does_not_lose(a):
     book.apply(pod_gone(book, "1"))
 
     assert give(book, [pool], a.request("db-0", pool, uid="2", place=("db", 0, "second"))) == ["172.16.19.12"]
-    book.apply(stateful_set_gone(book, "shop", "db", "first"))
+    book.apply(stateful_set_gone(book, "shop", "db", successor="second"))
     assert [str(lease.address) for lease in book] == ["172.16.19.12"]
 
 

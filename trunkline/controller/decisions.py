@@ -30,8 +30,8 @@ NODE_UNKNOWN = register("TRK-0701", "A pod is bound to a node that has no overla
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What a pod gets now.
 
-    Either leases (with the changes that make them so), or the problems that keep it waiting; neither for a pod that
-    the network has nothing to do with.
+    Either leases (with the changes that make them so), or what keeps it waiting: problems, or that the pod was heard of
+    too early.  None of them for a pod that the network has nothing to do with.
     """
 
     pod: objects.Pod
@@ -39,6 +39,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[LeaseChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    too_early: bool = False
+    """Other watches are behind that of pods, and what they bring may name other pools, or keep addresses for this pod."""
 
 
 def concerns_us(pod: objects.Pod | None) -> bool:
@@ -52,7 +54,10 @@ def decide(pod: objects.Pod, world: World, book: Book) -> Decision:
         return Decision(pod=pod, leases=tuple(sorted(held, key=lambda lease: lease.address.version)))
     if pod.deleting:
         return Decision(pod=pod)
-    asked = pool_annotations.request(pod, world.namespaces.get(pod.namespace), world.pools.by_key())
+    namespace = world.namespaces.get(pod.namespace)
+    if pool_annotations.unheard(pod.annotations, namespace) or _set_unheard(pod, world):
+        return Decision(pod=pod, too_early=True)
+    asked = pool_annotations.request(pod, namespace, world.pools.by_key())
     if asked.problems:
         return Decision(pod=pod, problems=asked.problems)
     if asked.request is not None:
@@ -102,6 +107,11 @@ def note(decision: Decision, world: World, *, mtu: int, overlay_mtu: int) -> att
         gateways=gateways,
         routes=tuple(attachment.AttachmentRoute(_EVERYWHERE[via.version], via) for via in gateways),
     )
+
+
+def _set_unheard(pod: objects.Pod, world: World) -> bool:
+    place = pod.stateful_set
+    return place is not None and world.stateful_sets.get(f"{place.namespace}/{place.name}") is None
 
 
 def _node_pool(name: str, world: World) -> Pool | None:

@@ -62,6 +62,8 @@ class Reconciler:
         self._networks: dict[tuple[str, str], model.Object] = {}
         self._handled: dict[str, objects.Pod] = {}  # pods whose port is in the northbound rows, by key
         self._waiting: set[str] = set()  # pods that were refused, by key
+        self._early: set[str] = set()  # pods whose namespace or stateful set has not been heard of, by key
+        self._unreserved: set[str] = set()  # stateful sets whose namespace or pools are not there yet, by key
 
     def settled_ledger(self) -> Ledger | None:
         """The ledger, once the first round is through; None while the cluster is not yet known whole."""
@@ -110,7 +112,12 @@ class Reconciler:
 
     async def _round(self, work: Work) -> None:
         """Deal with what changed."""
+        if work.waiting or work.pools:
+            work.stateful_sets |= self._unreserved
+        freed = await self._give_back(self._without_sets(work.stateful_sets))
         await self._reserve(work.stateful_sets)
+        if work.waiting or work.stateful_sets:
+            work.pods |= self._early
         if work.waiting or work.pools or work.nodes:
             work.pods |= self._waiting
         keys = sorted(work.pods)
@@ -120,7 +127,6 @@ class Reconciler:
         for key, pod in gone.items():
             if self._handled.get(key) == pod:
                 del self._handled[key]
-        freed = await self._give_back(self._without_sets(work.stateful_sets))
         freed |= await self._give_back(self._without_pods(gone.values()))
         self._tell(decided)
         for key in gone.keys() - self._world.pods.keys():
@@ -150,6 +156,7 @@ class Reconciler:
         for key in keys:
             pod = self._world.pods.get(key)
             self._waiting.discard(key)
+            self._early.discard(key)
             if pod is None or not decisions.concerns_us(pod):
                 continue
             decision = decisions.decide(pod, self._world, self.ledger.book)
@@ -160,6 +167,8 @@ class Reconciler:
                 self._handled[key] = pod
             elif decision.problems:
                 self._waiting.add(key)
+            elif decision.too_early:
+                self._early.add(key)
         await self.ledger.commit(changes)
         return decided
 
@@ -191,18 +200,24 @@ class Reconciler:
     async def _reserve(self, keys: Iterable[str]) -> None:
         """Keep addresses for stateful sets that are new."""
         for key in sorted(keys):
+            self._unreserved.discard(key)
             if (found := self._world.stateful_sets.get(key)) is not None:
                 namespace = self._world.namespaces.get(found.namespace)
                 pools = pool_annotations.reservation(found, namespace, self._world.pools.by_key())
+                if pools is None:
+                    self._unreserved.add(key)
+                    continue
                 changes = reserve(self.ledger.book, pools, found.first_place, found.replicas)
                 self.ledger.enter(changes)
                 await self.ledger.commit(changes)
                 self._publish_pools(changes)
 
     def _without_sets(self, keys: Iterable[str]) -> Iterator[LeaseChange]:
+        """Drop what is kept for sets that are gone, also when another one has their name already."""
         for key in keys:
-            if self._world.stateful_sets.get(key) is None:
-                yield from release.stateful_set_gone(self.ledger.book, *key.split("/"))
+            namespace, _, name = key.partition("/")
+            found = self._world.stateful_sets.get(key)
+            yield from release.stateful_set_gone(self.ledger.book, namespace, name, found.uid if found else "")
 
     def _without_pods(self, pods: Iterable[objects.Pod]) -> Iterator[LeaseChange]:
         for pod in pods:

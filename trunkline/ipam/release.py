@@ -20,10 +20,10 @@ def pod_gone(book: Book, uid: str) -> tuple[LeaseChange, ...]:
     return tuple(_without_pod(lease) for lease in book.of_pod(uid))
 
 
-def stateful_set_gone(book: Book, namespace: str, name: str, uid: str = "") -> tuple[LeaseChange, ...]:
-    """The set is gone; with `uid`, only what was kept for that very set is dropped."""
+def stateful_set_gone(book: Book, namespace: str, name: str, successor: str = "") -> tuple[LeaseChange, ...]:
+    """The set is gone; what is kept for the set with the UID `successor`, which has its name now, stays."""
     leases = book.of_stateful_set(namespace, name)
-    return tuple(_without_set(lease) for lease in leases if _belongs(lease, uid))
+    return tuple(_without_set(lease) for lease in leases if not (successor and _belongs(lease, successor)))
 
 
 def orphans(book: Book, pods: Container[str], stateful_sets: Container[str]) -> tuple[LeaseChange, ...]:
@@ -43,7 +43,7 @@ def orphans(book: Book, pods: Container[str], stateful_sets: Container[str]) -> 
 
 def _belongs(lease: Lease, uid: str) -> bool:
     kept_for = lease.stateful_set.uid if lease.stateful_set else ""
-    return not uid or not kept_for or kept_for == uid
+    return not kept_for or kept_for == uid
 
 
 def _without_pod(lease: Lease) -> LeaseChange:

@@ -126,7 +126,9 @@ def test_addresses_are_reserved_for_a_stateful_set_unless_it_wants_fixed_ones(po
 
     assert annotations.reservation(workload(), namespace("pool-db"), pools) == (pools["pool-db"].pool,)
     assert annotations.reservation(workload(), namespace(), pools) == ()
-    assert annotations.reservation(workload(), namespace("nowhere"), pools) == ()
+    assert annotations.reservation(workload(), namespace("nowhere"), pools) is None, "the pool may be on its way"
+    assert annotations.reservation(workload(), None, pools) is None, "and so may the namespace"
+    assert annotations.reservation(workload(**{POOLS: "pool-db"}), None, pools) == (pools["pool-db"].pool,)
     assert annotations.reservation(workload(**{IPS: "172.16.20.48"}), namespace("pool-db"), pools) == ()
 
 

@@ -74,16 +74,28 @@ def request(pod: Pod, namespace: Namespace | None, pools: Mapping[str, IPPool]) 
     )
 
 
-def reservation(workload: StatefulSet, namespace: Namespace | None, pools: Mapping[str, IPPool]) -> tuple[Pool, ...]:
+def unheard(own: Mapping[str, str], namespace: Namespace | None) -> bool:
+    """Whether it is a namespace that nobody has heard of yet which says, with its annotations, what these leave open."""
+    return namespace is None and POOLS not in own
+
+
+def reservation(
+    workload: StatefulSet, namespace: Namespace | None, pools: Mapping[str, IPPool]
+) -> tuple[Pool, ...] | None:
     """The pools from which addresses are kept for a stateful set before its pods exist; none if its pods want fixed ones.
 
+    None while that is not to be known: the namespace, or a pool that is named, may be on its way.
     Mistakes are not reported here: each of its pods reports them.
     """
+    if workload.annotations.get(ADDRESSES, "").strip():
+        return ()
+    if unheard(workload.annotations, namespace):
+        return None
     scope = _scope(workload.annotations, namespace)
-    if scope is None or workload.annotations.get(ADDRESSES, "").strip():
+    if scope is None:
         return ()
     found, mistakes = _pools(scope[0], pools, _Place("", "", ""))
-    return () if mistakes else tuple(pool.pool for pool in found)
+    return None if mistakes else tuple(pool.pool for pool in found)
 
 
 def misplaced(raw: Mapping[str, Any]) -> tuple[Problem, ...]:
