@@ -249,6 +249,21 @@ def test_settled_means_seen_everywhere() -> None:
     assert not story.settled(recorded("ttl"), Network(), evidence(hv_1=[]))
 
 
+def test_whole_means_that_both_ends_of_every_crossing_were_seen() -> None:
+    to_b = Tunnel("10.0.0.1", "10.0.0.2", 6)
+    left, came = sighting("eth0", tunnel=to_b), sighting("eth0", outgoing=False, tunnel=to_b)
+    arrived = sighting("vif", B, 1002)
+
+    def whole(hv_1: list[Sighting], hv_2: list[Sighting]) -> bool:
+        known = evidence(hv_1=hv_1, hv_2=hv_2)
+        assert story.settled(recorded("child-to-child"), Network(), known)
+        return story.whole(recorded("child-to-child"), Network(), known)
+
+    assert whole([left], [came, arrived])
+    assert not whole([], [came, arrived])
+    assert not whole([left], [arrived])
+
+
 def test_hypervisors_on_the_way_are_those_of_machines_and_gateways() -> None:
     assert story.expected(recorded("flood"), Network()) == {"hv-1", "hv-2", "hv-3"}
     assert story.expected(recorded("outside"), Network(gateway="hv-9")) == {"hv-9"}

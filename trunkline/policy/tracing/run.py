@@ -33,8 +33,10 @@ from trunkline.trace.walk import Walk
 _AGAIN = 1.0
 """Seconds before the packet is sent again, and how long a drop is watched; chosen: packets take milliseconds."""
 _TIMES = 3
-_STRAGGLERS = 0.1
+_CROSSINGS = 1.0
 """Seconds for the news of those on the way after the last one has it; chosen: reports take some ten milliseconds."""
+_UNFORESEEN = 0.1
+"""Seconds for the news of those who should not have it; nobody knows whether there will be any."""
 _READY = 2.0
 """Seconds that hypervisors other than the source's have to begin to look."""
 
@@ -201,7 +203,8 @@ class _Probe:
             await self._send()
             settled = await self._until(lambda: story.settled(walk, scene, self.evidence), time.monotonic() + _AGAIN)
             if settled:
-                await asyncio.sleep(_STRAGGLERS)
+                await self._until(lambda: story.whole(walk, scene, self.evidence), time.monotonic() + _CROSSINGS)
+                await asyncio.sleep(_UNFORESEEN)
             if settled or time.monotonic() >= self._deadline:
                 return
         if not watchers <= self._answered:

@@ -61,6 +61,13 @@ def settled(walk: Walk, scene: Scene, evidence: Evidence) -> bool:
     return bool(walk.deliveries) and teller.complete and teller.missing == 0
 
 
+def whole(walk: Walk, scene: Scene, evidence: Evidence) -> bool:
+    """Whether the packet was seen on both ends of every crossing between hypervisors, too."""
+    teller = _Teller(scene, evidence)
+    teller.tell(walk)
+    return teller.unseen == 0
+
+
 def tell(walk: Walk, scene: Scene, evidence: Evidence) -> Story:
     """The whole story."""
     teller = _Teller(scene, evidence)
@@ -86,6 +93,7 @@ class _Teller:
         self.observations: list[Observation] = []
         self.analysis: list[Remark] = []
         self.complete, self.missing = True, 0
+        self.unseen = 0  # ends of crossings
         self._told: set[tuple[str, str, int]] = set()  # hypervisor, interface's port, tag
 
     def tell(self, walk: Walk) -> None:
@@ -205,6 +213,7 @@ class _Teller:
         if hypervisor in ("", self._at):
             return
         left, came = self._crossing(self._at, hypervisor)
+        self.unseen += (left, came).count(None)
         if left is not None:
             facts = {"dst_transport_node_id": node_id(hypervisor), "dst_transport_node_name": hypervisor}
             self._physical("Forwarded", left, **facts)
