@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trunkline.adapters.kube import Informer, errors, resources
+from trunkline.adapters.kube import Informer, Kube, errors, resources
 from trunkline.kit import clock
 from trunkline.standin import controllers
 
@@ -173,13 +173,24 @@ async def test_given_nodes_when_they_register_then_each_has_its_own_piece_of_the
     assert await eventually(pieces) == {"10.244.0.0/24", "10.244.1.0/24"}
 
 
+async def _settled(kube: Kube) -> str:
+    """The version of a cluster in which nothing has been written for a second."""
+    async with asyncio.timeout(20):
+        seen = ""
+        while True:
+            _, version = await kube.list(resources.PODS)
+            if version == seen:
+                return version
+            seen = version
+            await asyncio.sleep(1)
+
+
 async def test_given_a_settled_cluster_when_the_controllers_restart_then_nothing_is_written(
     cluster, kubectl, apiserver, kube, namespace
 ):
     await kubectl("apply", "-f", "-", stdin=manifest("Deployment", "web", 2))
     await kubectl("rollout", "status", "deployment/web", "--timeout=20s")
-    await asyncio.sleep(0.5)  # the last status is written after kubectl is satisfied
-    _, before = await kube.list(resources.PODS)
+    before = await _settled(kube)  # the last status is written after kubectl is satisfied
     again = asyncio.create_task(controllers.run(apiserver.kubeconfig()))
     await asyncio.sleep(1)  # long enough to write something, if it wanted to
     again.cancel()
