@@ -10,6 +10,7 @@ from typing import Any
 from trunkline.adapters.kube import errors, resources
 from trunkline.adapters.kube.client import Object
 from trunkline.adapters.kube.resources import Resource
+from trunkline.dialects.antrea import admission
 from trunkline.kit import manifests, problems
 from trunkline.lab.cases.bench import Bench, StepFailed, key_of
 
@@ -18,6 +19,7 @@ NO_MANIFEST = problems.register("TRK-0634", "A manifest that a case applies is m
 Sources = str | tuple[str | dict[str, Any], ...]
 
 _GONE_SECONDS = 60.0  # chosen: a namespace full of pods, each of which is given a grace period
+_GIVEN_BACK_SECONDS = 15.0  # chosen: many times what the controller needs to see that pods are gone
 _PAUSE = 0.1  # seconds between two questions
 
 
@@ -90,12 +92,21 @@ def read(root: Path, sources: Sources) -> list[Object]:
 
 
 async def _delete(bench: Bench, obj: Object) -> None:
+    """Delete an object; a pool is in use until the controller has given back the addresses of pods that are gone."""
     resource = await bench.resource(obj["kind"], obj["apiVersion"])
-    try:
-        meta = obj["metadata"]
-        await bench.kube.delete(resource, meta["name"], meta.get("namespace"), propagation="Background")
-    except errors.NotFound:
-        pass
+    meta = obj["metadata"]
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _GIVEN_BACK_SECONDS
+    while True:
+        try:
+            await bench.kube.delete(resource, meta["name"], meta.get("namespace"), propagation="Background")
+            return
+        except errors.NotFound:
+            return
+        except errors.Invalid as error:
+            if admission.POOL_IN_USE not in error.message or loop.time() > deadline:
+                raise
+        await asyncio.sleep(_PAUSE)
 
 
 async def _exists(bench: Bench, obj: Object) -> bool:
