@@ -10,7 +10,7 @@ import pytest
 
 from trunkline.kit.problems import IntentError
 from trunkline.lab import reading
-from trunkline.lab.cases import applying, asking, finding, listening, naming, observing, pinging
+from trunkline.lab.cases import applying, asking, finding, listening, naming, observing, pinging, workloads
 from trunkline.lab.cases.bench import Bench, StepFailed
 from trunkline.lab.cases.listening import Meant
 from trunkline.lab.cases.model import Match, Request
@@ -183,3 +183,46 @@ def test_fields_are_looked_up_by_path() -> None:
     assert observing.look_up(value, "status.list[0].a") == 1
     assert observing.look_up(value, "status.list[1].a") is None
     assert observing.look_up(value, "spec.nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "expected"),
+    [
+        ("Deployment", {"replicas": 3}, {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3}, ""),
+        ("Deployment", {}, {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}, ""),
+        ("Deployment", {"replicas": 3}, {}, "its controller has not seen generation 2"),
+        (
+            "Deployment",
+            {"replicas": 3},
+            {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3},
+            "its controller has not seen generation 2",
+        ),
+        (
+            "Deployment",
+            {"replicas": 3},
+            {"observedGeneration": 2, "replicas": 5, "updatedReplicas": 5},
+            "5 pods, 3 wanted, 5 new pods, 3 wanted",
+        ),
+        ("Deployment", {"replicas": 3}, {"observedGeneration": 2, "replicas": 3}, "0 new pods, 3 wanted"),
+        ("ReplicaSet", {"replicas": 0}, {"observedGeneration": 2, "replicas": 1}, "1 pods, 0 wanted"),
+        ("StatefulSet", {"replicas": 3}, {"observedGeneration": 2, "replicas": 2, "readyReplicas": 1}, ""),
+        (
+            "StatefulSet",
+            {"replicas": 3},
+            {"observedGeneration": 2, "replicas": 2, "readyReplicas": 2},
+            "2 pods, 3 wanted",
+        ),
+        (
+            "DaemonSet",
+            {},
+            {"observedGeneration": 2, "desiredNumberScheduled": 2, "currentNumberScheduled": 1},
+            "1 pods, 2 wanted",
+        ),
+    ],
+)
+def test_a_workload_is_done_when_its_controller_says_so_of_the_present_spec(
+    kind: str, spec: dict[str, object], status: dict[str, int], expected: str
+) -> None:
+    found = workloads.unfinished(kind, {"metadata": {"name": "w", "generation": 2}, "spec": spec, "status": status})
+
+    assert found == expected

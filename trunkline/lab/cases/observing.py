@@ -11,6 +11,7 @@ from typing import Any
 
 from trunkline.adapters.kube import errors, resources
 from trunkline.adapters.kube.client import Object
+from trunkline.lab.cases import workloads
 from trunkline.lab.cases.bench import Bench, StepFailed, key_of
 from trunkline.lab.cases.model import Event, ObjectField, Pods
 
@@ -20,11 +21,14 @@ Answer = tuple[bool, list[str]]
 
 
 async def pods(bench: Bench, wanted: Pods) -> list[str]:
-    """Wait for a namespace's pods."""
+    """Wait for a namespace's pods, until nobody is about to make more of them or to take some away."""
 
     async def ask() -> Answer:
+        # In this order: pods that were listed before their controller was done may be others by now.
+        moving = await workloads.moving(bench, wanted.at)
         found = await bench.pods(wanted.at)
-        wrong = _wrong(found, wanted)
+        leaving = [f"pod {key_of(pod)} is on its way out" for pod in found if pod["metadata"].get("deletionTimestamp")]
+        wrong = [*moving, *leaving, *_wrong(found, wanted)]
         return not wrong, [*wrong, *(_describe(pod) for pod in found)]
 
     return await _until(ask, wanted.within)
