@@ -12,7 +12,7 @@ from trunkline.adapters.nsx import Document
 from trunkline.lab.cases import listening, naming, observing
 from trunkline.lab.cases.bench import Bench, StepFailed
 from trunkline.lab.cases.model import Request, Step
-from trunkline.lab.fabric import attaching, requests
+from trunkline.lab.fabric import attaching, requests, settling
 
 ANYTHING = "*"
 _PAUSE = 0.1  # seconds between two questions
@@ -46,8 +46,17 @@ async def ask(bench: Bench, wanted: Request, run_steps: RunSteps) -> list[str]:
     if wrong:
         raise StepFailed("\n".join([seen, *wrong, _text(answer)]))
     if wanted.realised:
-        await attaching.realised(bench.policy, path)
+        await _realised(bench, method, path)
     return [seen]
+
+
+async def _realised(bench: Bench, method: str, path: str) -> None:
+    """Return when the network follows the document, or no longer does."""
+    if method == "DELETE":
+        await settling.settled(bench.lab, bench.drawn, bench.policy)
+    else:
+        await attaching.realised(bench.policy, path)
+        await settling.looked_again(bench.lab, bench.drawn)
 
 
 async def _watch(bench: Bench, wanted: Request, run_steps: RunSteps) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Awaitable, Callable
@@ -44,12 +45,29 @@ class Meant(msgspec.Struct, frozen=True):
         )
 
 
+Expected = list[tuple[Expectation, list[tuple[str, Meant]]]]
+Seen = list[tuple[str, Packet]]
+
+
 async def capture(bench: Bench, wanted: Listen, case: str, run_steps: RunSteps) -> list[str]:
     """Capture while steps run.
 
     Raises:
-        StepFailed: something expected was not seen, or seen too often.
+        StepFailed: something expected was not seen, or seen too often, until time is up.
     """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wanted.again
+    while True:
+        seen, expected, files = await _listen(bench, wanted, case, run_steps)
+        try:
+            return _judge(seen, expected, files)
+        except StepFailed:
+            if loop.time() > deadline:
+                raise
+
+
+async def _listen(bench: Bench, wanted: Listen, case: str, run_steps: RunSteps) -> tuple[Seen, Expected, list[str]]:
+    """What was seen, what of it is expected, and the files that keep it."""
     async with contextlib.AsyncExitStack() as stack:
         captures = []
         for target, interface in _places(bench, wanted):
@@ -58,7 +76,7 @@ async def capture(bench: Bench, wanted: Listen, case: str, run_steps: RunSteps) 
         await run_steps(wanted.steps)
         expected = [(each, await _per_source(bench, each)) for each in wanted.expect]
         seen = await _collect(captures, expected, wanted.within)
-    return _judge(seen, expected, [str(capture.file) for capture in captures])
+    return seen, expected, [str(capture.file) for capture in captures]
 
 
 def _places(bench: Bench, wanted: Listen) -> list[tuple[Target, str]]:
@@ -67,10 +85,6 @@ def _places(bench: Bench, wanted: Listen) -> list[tuple[Target, str]]:
     chosen = tuple(name for name in chosen if name)
     found = [bench.target(name) for name in ((wanted.at,) if isinstance(wanted.at, str) else wanted.at)]
     return [(target, interface) for target in found for interface in targets.listening_places(target, chosen)]
-
-
-Expected = list[tuple[Expectation, list[tuple[str, Meant]]]]
-Seen = list[tuple[str, Packet]]
 
 
 async def _per_source(bench: Bench, wanted: Expectation) -> list[tuple[str, Meant]]:

@@ -76,12 +76,16 @@ class Reach(_Part, frozen=True, kw_only=True):
 
 
 class Execute(_Part, frozen=True, kw_only=True):
-    """Run a command in a place; `contains` must be in what it prints, and the exit code must be this one."""
+    """Run a command in a place; `contains` must be in what it prints, and the exit code must be this one.
+
+    It is run again for up to `within` seconds until both are so.
+    """
 
     at: str = msgspec.field(name="in")
     run: tuple[str, ...]
     contains: tuple[str, ...] = ()
     exit_code: int = 0
+    within: float = 0.0
 
 
 class Match(_Part, frozen=True, kw_only=True):
@@ -110,7 +114,9 @@ class Listen(_Part, frozen=True, kw_only=True):
     """Capture on interfaces of a place, or of several, while steps run, then count frames by their decoded fields.
 
     Without `interface` it is a host's uplink or only link, a pod's eth0, a switch's trunks.  `filter` is tcpdump's
-    language, and looks behind VLAN tags as well.
+    language, and looks behind VLAN tags as well.  It ends when everything was seen often enough, or after `within` seconds.
+    Where the network still has to follow what nobody tells the end of, a capture whose counts are wrong is made again,
+    steps and all, for up to `again` seconds.
     """
 
     at: str | tuple[str, ...]
@@ -119,6 +125,7 @@ class Listen(_Part, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = msgspec.field(name="while")
     expect: tuple[Expectation, ...]
     within: float = 5.0
+    again: float = 0.0
 
 
 class Send(_Part, frozen=True, kw_only=True):
@@ -143,7 +150,7 @@ class Request(_Part, frozen=True, kw_only=True):
 
     In the path and in bodies `{port/node-a}`, `{card/node-a}` and `{mac/vm/node-a/web}` stand for what the lab gave them.
     `answer` holds what must be in the answer, "*" standing for any value; with `realised` the step ends when the network
-    follows the document.  A GET is repeated for up to `within` seconds until its answer is as wanted.
+    follows the document, or, after a DELETE, nothing of it any more.  A GET is repeated for up to `within` seconds until its answer is as wanted.
     When the case ends the document is again what it was before.
     """
 

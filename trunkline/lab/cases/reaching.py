@@ -13,6 +13,7 @@ from trunkline.lab.cases.model import Execute, Reach
 
 _PATIENCE = 2  # seconds that one attempt may take
 _SILENT_ATTEMPTS = 2  # how often "no" is asked for before it is believed; chosen: a first ARP may get lost
+_PAUSE = 0.1  # seconds between two runs of a command
 _PARALLEL = 8  # chosen: two cores
 
 
@@ -46,8 +47,20 @@ async def execute(bench: Bench, wanted: Execute) -> list[str]:
     """Run a command in a place.
 
     Raises:
-        StepFailed: its exit code or what it printed is not as wanted.
+        StepFailed: its exit code or what it printed is not as wanted, until time is up.
     """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wanted.within
+    while True:
+        try:
+            return await _execute(bench, wanted)
+        except StepFailed:
+            if loop.time() > deadline:
+                raise
+        await asyncio.sleep(_PAUSE)
+
+
+async def _execute(bench: Bench, wanted: Execute) -> list[str]:
     target = bench.target(wanted.at)
     environment = targets.environment(bench.lab, bench.drawn, target)
     code, output, said = await shell.attempt(targets.command(target, wanted.run), environment=environment)

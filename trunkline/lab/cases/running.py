@@ -24,9 +24,9 @@ from trunkline.lab.cases import (
     reaching,
     sending,
 )
-from trunkline.lab.cases.bench import Bench, StepFailed
+from trunkline.lab.cases.bench import Bench, StepFailed, Undo
 from trunkline.lab.cases.model import FABRIC_VERBS, Case, Listen, Step
-from trunkline.lab.fabric import api
+from trunkline.lab.fabric import api, settling
 from trunkline.lab.state import Lab
 from trunkline.lab.topology import Topology
 
@@ -116,9 +116,15 @@ async def _failure(bench: Bench, case: str, parts: Parts) -> str:
 
 
 async def _tidy(bench: Bench) -> str:
-    """Put everything back; one thing that cannot be does not keep the others from it.  Answers what went wrong."""
+    """Put everything back; one thing that cannot be does not keep the others from it.  Answers what went wrong.
+
+    What a case has told the fabric is out of the network when this returns: the next case may expect silence.
+    """
     wrong = []
-    for undo in (lambda: applying.remove(bench, bench.created), *reversed(bench.undoing)):
+    undoing: list[Undo] = [lambda: applying.remove(bench, bench.created), *reversed(bench.undoing)]
+    if bench.undoing:
+        undoing.append(lambda: settling.settled(bench.lab, bench.drawn, bench.policy))
+    for undo in undoing:
         try:
             await undo()
         except (StepFailed, problems.TrunklineError) as error:

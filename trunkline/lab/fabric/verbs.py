@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from trunkline.kit import problems
 from trunkline.lab import namespaces
-from trunkline.lab.fabric import api, attaching, vifs
+from trunkline.lab.fabric import api, attaching, settling, vifs
 from trunkline.lab.state import Lab
 from trunkline.lab.topology import Topology
 
@@ -32,11 +32,12 @@ async def detach(lab: Lab, drawn: Topology, machine: str, *, segment: str = "") 
 
     Raises:
         IntentError: there is no such machine.
-        RemoteError: the policy API or a database refused.
+        RemoteError: the policy API or a database refused, or the network does not follow in time.
     """
     _known(machine, drawn.vifs())
     async with api.connect(lab) as policy:
         await attaching.detach(lab, drawn, policy, machine, segment=segment)
+        await settling.settled(lab, drawn, policy)
     return f"{machine} on {vifs.where(lab, drawn, machine)} is detached"
 
 
