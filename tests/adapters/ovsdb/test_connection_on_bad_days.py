@@ -94,6 +94,17 @@ async def test_a_frozen_server_is_noticed_on_a_unix_socket_too(switch_server) ->
         await asyncio.wait_for(client.live(), 10)
 
 
+async def test_who_asks_a_frozen_server_to_be_caught_up_is_told_that_it_does_not_answer(switch_server) -> None:
+    async with ovsdb.Client(switch_server.remote, DATABASE, connect_timeout=10) as client:
+        switch_server.freeze()
+
+        with pytest.raises(ovsdb.Unreachable, match="no answer within"):
+            await client.caught_up(0.05)
+
+        switch_server.thaw()
+        await client.caught_up(10)
+
+
 async def test_a_server_that_answers_probes_is_kept(switch_server) -> None:
     async with ovsdb.Client(switch_server.remote, DATABASE, probe=0.05, connect_timeout=10) as client:
         replica = await client.replicate(Queue)

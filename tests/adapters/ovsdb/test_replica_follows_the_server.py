@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+from typing import Any
 
 import pytest
 
@@ -22,6 +25,14 @@ class Queue(ovsdb.Row, table="Queue"):
     external_ids: dict[str, str]
 
 
+def ovsdb_client(remote: str, *operations: dict[str, object]) -> list[dict[str, Any]]:
+    """The results of a transaction by another program; nothing else happens here meanwhile."""
+    command = ["ovsdb-client", "transact", remote, json.dumps(["Open_vSwitch", *operations])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    answer: list[dict[str, Any]] = json.loads(done.stdout)
+    return answer
+
+
 async def insert(client: ovsdb.Client, **row: object) -> ovsdb.RowUuid:
     uuid: ovsdb.RowUuid = (await client.transact([ovsdb.insert("Queue", row)]))[0]["uuid"]
     return uuid
@@ -37,6 +48,28 @@ async def test_a_writer_reads_its_own_write_without_waiting(client: ovsdb.Client
     assert replica.table(Queue)[uuid].dscp is None
     await client.transact([ovsdb.delete("Queue", ovsdb.by_uuid(uuid))])
     assert not replica.table(Queue)
+
+
+async def test_who_asks_to_be_caught_up_has_heard_of_what_others_wrote(client: ovsdb.Client, switch_server) -> None:
+    replica = await client.replicate(Queue)
+    before = ovsdb_client(switch_server.remote, {"op": "insert", "table": "Queue", "row": {"dscp": 7}})
+    assert not replica.table(Queue), "this thread was busy until now"
+
+    await client.caught_up(10)
+
+    assert {str(uuid): row.dscp for uuid, row in replica.table(Queue).items()} == {before[0]["uuid"][1]: 7}
+
+
+async def test_what_a_cancelled_writer_wrote_is_heard_of_by_who_asks_to_be_caught_up(client: ovsdb.Client) -> None:
+    replica = await client.replicate(Queue)
+    writer = asyncio.create_task(insert(client, dscp=7))
+    await asyncio.sleep(0)  # it has sent its transaction, and no answer can have come
+    writer.cancel()
+    await asyncio.gather(writer, return_exceptions=True)
+
+    await client.caught_up(10)
+
+    assert [row.dscp for row in replica.table(Queue).values()] == [7]
 
 
 async def test_columns_that_were_not_declared_cause_no_update(client: ovsdb.Client) -> None:

@@ -13,6 +13,7 @@ from trunkline.adapters.ovsdb.errors import (
     Unreachable,
 )
 from trunkline.adapters.ovsdb.operations import (
+    Mutation,
     Operation,
     assert_lock,
     by,
@@ -48,6 +49,7 @@ __all__ = [
     "ConstraintViolation",
     "DatabaseSchema",
     "GenericRow",
+    "Mutation",
     "NamedUuid",
     "NotOwner",
     "Operation",

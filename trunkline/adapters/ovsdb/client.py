@@ -134,6 +134,21 @@ class Client:
                 raise
             return [operations.result(self.schema, op, wire) for op, wire in zip(ops, answer, strict=True)]
 
+    async def caught_up(self, timeout: float) -> None:
+        """Wait until every replica has heard of all that the database held when this was called, whoever wrote it.
+
+        A writer that has its answer has heard of its own write.  This is for the others: a writer that was cancelled while it
+        waited for its answer, another program, and whoever was called by one that has just seen the database itself.
+
+        Raises:
+            Unreachable: the server did not answer within `timeout` seconds.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self.transact([])
+        except TimeoutError as error:
+            raise errors.Unreachable(self.remote, self._trouble or f"no answer within {timeout:g} s") from error
+
     async def replicate(
         self,
         *row_types: type[rows.Row],
