@@ -104,6 +104,61 @@ async def test_labelling_a_port_leaves_what_ovn_controller_writes_at_that_moment
     assert row.external_ids == {"iface-id": "a", "who": "pod", "where": "here", "ovn-installed": "true"}
 
 
+def another(remote: str, *words: str) -> None:
+    """What another program writes; the replica does not hear of it before this thread lets it."""
+    subprocess.run(["ovs-vsctl", f"--db={remote}", "--no-wait", *words], check=True, timeout=60)
+
+
+async def test_keys_that_others_wrote_at_that_moment_stay(node: Switch, remote: str) -> None:
+    await node.ensure_bridge(BRIDGE)
+    await node.set_external_ids({"system-id": "n1", "old": "1"})
+    another(remote, "set", "open_vswitch", ".", "external_ids:theirs=1")
+    another(remote, "set", "bridge", "br-int", "external_ids:theirs=1", "other_config:theirs=1")
+    own = BridgeSpec(name="br-int", datapath_type="netdev", other_config={"ours": "1"}, external_ids={"ours": "1"})
+    assert node.root
+    assert "theirs" not in node.root.external_ids, "this thread was busy until now"
+
+    await node.set_external_ids({"system-id": "n2"}, absent=["old", "theirs-not-there"])
+    await node.ensure_bridge(own)
+
+    root, bridge = node.root, node.bridge("br-int")
+    assert root
+    assert bridge
+    assert root.external_ids == {"system-id": "n2", "theirs": "1"}
+    assert bridge.external_ids == {"ours": "1", "theirs": "1"}
+    assert bridge.other_config == {"disable-in-band": "true", "ours": "1", "theirs": "1"}
+
+
+async def test_a_datapaths_row_that_another_has_just_made_stays_and_so_do_its_capabilities(
+    node: Switch, remote: str
+) -> None:
+    another(remote, "--", "--id=@made", "create", "datapath", "capabilities:ct_zero_snat=true", "--", "set",
+            "open_vswitch", ".", "datapaths:netdev=@made")  # fmt: skip
+    await node.ensure_datapath("netdev")
+    datapath = node.datapath("netdev")
+    assert datapath
+    assert datapath.capabilities == {"ct_zero_snat": "true"}
+    another(remote, "set", "datapath", datapath.uuid, "capabilities:recirc=true")
+
+    await node.set_capability(datapath, "ct_zero_snat", "false")
+
+    datapath = node.datapath("netdev")
+    assert datapath
+    assert datapath.capabilities == {"ct_zero_snat": "false", "recirc": "true"}
+
+
+async def test_what_is_to_be_taken_includes_what_others_have_just_asked_for(node: Switch, remote: str) -> None:
+    another(remote, "set", "open_vswitch", ".", "next_cfg=5")
+    waiting = asyncio.create_task(node.taken(10))
+    await node.replica.wait_for(lambda: node.root is not None and node.root.next_cfg == 6, 10)
+    another(remote, "set", "open_vswitch", ".", "cur_cfg=5")
+    await node.caught_up()
+    await asyncio.sleep(0)
+    assert not waiting.done(), "ovs-vswitchd has taken what was there before"
+    another(remote, "set", "open_vswitch", ".", "cur_cfg=6")
+    await waiting
+
+
 async def test_a_port_is_waited_for_until_its_flows_are_installed(node: Switch) -> None:
     await node.ensure_bridge(BRIDGE)
     port = await node.ensure_port("br-int", PortSpec(name="p1"))
@@ -123,6 +178,10 @@ async def test_a_device_that_cannot_be_opened_is_told_at_once_with_the_reason(no
         await node.installed(port, 5.0)
     quiet = await node.ensure_port("br-int", PortSpec(name="p2"))
     with pytest.raises(RemoteError, match="TRK-0511"):
+        await node.opened(quiet, 0.05)
+    await node._client.transact([ovsdb.mutate("Bridge", (), [("ports", "delete", {row.uuid})]) for row in
+                                 node.replica.table(rows.Port).values() if row.name == "p2"])  # fmt: skip
+    with pytest.raises(RemoteError, match="removed"):
         await node.opened(quiet, 0.05)
     with pytest.raises(RemoteError, match="no such bridge"):
         await node.ensure_port("br-none", PortSpec(name="p3"))

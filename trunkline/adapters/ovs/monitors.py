@@ -98,6 +98,8 @@ def _exports(switch: Switch, labels: Mapping[str, str], wanted: Iterable[ExportS
     sets = switch.replica.table(rows.CollectorSet)
     ours = {row.id: row for row in sets.values() if labels.items() <= row.external_ids.items()}
     for spec in wanted:
+        if spec.bridge not in bridges:
+            continue  # as with mirrors
         columns = {
             "targets": spec.targets,
             "cache_active_timeout": spec.active_timeout,

@@ -1,6 +1,7 @@
 """The node's Open vSwitch as the agent uses it: ask memory, write differences, wait for ovs-vswitchd and ovn-controller.
 
-Every method may be repeated.  A write that changes nothing is not sent.
+Every method may be repeated.  A write that changes nothing is not sent.  Memory may lag behind the database: whoever was told
+of a change by somebody else, or acts on what is not there, asks it to catch up first.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ NOT_TAKEN = problems.register("TRK-0511", "ovs-vswitchd did not take a change in
 INSTALLED = "ovn-installed"
 """The key that ovn-controller sets to "true" on an interface once all flows of its port are in place."""
 
+_ANSWER_SECONDS = 10.0
+"""How long a database may take to answer; chosen: it takes well under a millisecond, and a restart of its server about a second."""
 
 _Ready = Callable[[rows.Interface], bool]
 
@@ -54,6 +57,14 @@ class Switch:
         self.replica = replica
 
     # What is there
+
+    async def caught_up(self) -> None:
+        """Wait until memory holds what the database held when this was called.
+
+        Raises:
+            RemoteError: the database does not answer.
+        """
+        await self._client.caught_up(_ANSWER_SECONDS)
 
     @property
     def root(self) -> rows.OpenVSwitch | None:
@@ -118,8 +129,7 @@ class Switch:
         changed = dict(spec.external_ids.items() - present.external_ids.items())
         if changed:
             # Only these keys: ovn-controller may be writing its own at this very moment.
-            mutations = [("external_ids", "delete", set(changed)), ("external_ids", "insert", changed)]
-            await self.write([ovsdb.mutate("Interface", ovsdb.by_uuid(present.uuid), mutations)])
+            await self.write([ovsdb.mutate("Interface", ovsdb.by_uuid(present.uuid), _keys("external_ids", changed))])
         return present.uuid
 
     async def remove_ports(self, interfaces: Iterable[rows.Interface]) -> None:
@@ -137,9 +147,11 @@ class Switch:
         """Set keys of the root row's external ids and drop others."""
         if (root := self.root) is None:
             return
-        kept = {key: value for key, value in root.external_ids.items() if key not in set(absent)}
-        if (merged := {**kept, **wanted}) != root.external_ids:
-            await self.write([ovsdb.update("Open_vSwitch", ovsdb.by_uuid(root.uuid), {"external_ids": merged})])
+        changed = dict(wanted.items() - root.external_ids.items())
+        gone = (set(absent) - wanted.keys()) & root.external_ids.keys()
+        if changed or gone:
+            mutations = _keys("external_ids", changed, gone)
+            await self.write([ovsdb.mutate("Open_vSwitch", ovsdb.by_uuid(root.uuid), mutations)])
 
     async def set_tls(self, private_key: str, certificate: str, ca: str) -> None:
         """Name the key files of every TLS connection that OVS programs make."""
@@ -162,18 +174,18 @@ class Switch:
         root = self.root
         if root is None or kind in root.datapaths:
             return
-        datapaths = {**root.datapaths, kind: ovsdb.NamedUuid("datapath")}
+        # Inserted, not updated: if ovn-controller has made one meanwhile, that one stays and ours is nobody's.
+        added = [("datapaths", "insert", {kind: ovsdb.NamedUuid("datapath")})]
         await self.write(
             [
                 ovsdb.insert("Datapath", {}, "datapath"),
-                ovsdb.update("Open_vSwitch", ovsdb.by_uuid(root.uuid), {"datapaths": datapaths}),
+                ovsdb.mutate("Open_vSwitch", ovsdb.by_uuid(root.uuid), added),
             ]
         )
 
     async def set_capability(self, datapath: rows.Datapath, name: str, value: str) -> None:
         """Overrule what ovs-vswitchd says of a datapath."""
-        capabilities = {**datapath.capabilities, name: value}
-        await self.write([ovsdb.update("Datapath", ovsdb.by_uuid(datapath.uuid), {"capabilities": capabilities})])
+        await self.write([ovsdb.mutate("Datapath", ovsdb.by_uuid(datapath.uuid), _keys("capabilities", {name: value}))])
 
     # What others do about it
 
@@ -194,7 +206,8 @@ class Switch:
         if (root := self.root) is None:
             return
         await self.write([ovsdb.mutate("Open_vSwitch", ovsdb.by_uuid(root.uuid), [("next_cfg", "+=", 1)])])
-        await self.replica.wait_for(lambda: self.root is not None and self.root.cur_cfg > root.next_cfg, timeout)
+        asked = self.root.next_cfg if self.root else 0  # as it is since our write, which others' may have preceded
+        await self.replica.wait_for(lambda: self.root is not None and self.root.cur_cfg >= asked, timeout)
 
     async def installed(self, interface: ovsdb.RowUuid, timeout: float) -> None:
         """Wait until ovn-controller has installed every flow of the port.
@@ -211,11 +224,11 @@ class Switch:
         try:
             await self.replica.wait_for(lambda: self._state(interface, ready), timeout)
         except TimeoutError:
-            name = self.replica.table(rows.Interface)[interface].name
+            row = self.replica.table(rows.Interface).get(interface)
             problem = problems.Problem(
                 code=NOT_TAKEN,
-                object=f"interface {name}",
-                found=f"not opened after {timeout:g} s",
+                object=f"interface {row.name if row else interface}",
+                found=f"not opened after {timeout:g} s" if row else "somebody removed it",
                 hint="see whether ovs-vswitchd runs",
             )
             raise problems.RemoteError(problems=[problem]) from None
@@ -272,18 +285,21 @@ class Switch:
         ]
 
     def _changed_bridge(self, bridge: rows.Bridge, spec: BridgeSpec) -> list[ovsdb.Operation]:
-        wanted = {
-            "datapath_type": spec.datapath_type,
-            "fail_mode": spec.fail_mode,
-            "other_config": {**bridge.other_config, **spec.other_config},
-            "external_ids": {**bridge.external_ids, **spec.external_ids},
-        }
+        wanted = {"datapath_type": spec.datapath_type, "fail_mode": spec.fail_mode}
         changed = {column: value for column, value in wanted.items() if getattr(bridge, column) != value}
         operations = [ovsdb.update("Bridge", ovsdb.by_uuid(bridge.uuid), changed)] if changed else []
+        for column, keys in (("other_config", spec.other_config), ("external_ids", spec.external_ids)):
+            if differing := dict(keys.items() - getattr(bridge, column).items()):
+                operations.append(ovsdb.mutate("Bridge", ovsdb.by_uuid(bridge.uuid), _keys(column, differing)))
         own = self.interface(spec.name)
         if own and spec.mtu and own.mtu_request != spec.mtu:
             operations.append(ovsdb.update("Interface", ovsdb.by_uuid(own.uuid), {"mtu_request": spec.mtu}))
         return operations
+
+
+def _keys(column: str, changed: Mapping[str, str], gone: Iterable[str] = ()) -> list[ovsdb.Mutation]:
+    """Set some keys of a map and drop others.  Never the whole map: whose the other keys are may be writing them right now."""
+    return [(column, "delete", {*changed, *gone}), (column, "insert", dict(changed))]
 
 
 def _interface(spec: PortSpec) -> dict[str, object]:
