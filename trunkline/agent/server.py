@@ -130,7 +130,7 @@ class _Queue:
         self.given_up = False
 
     def give_up_add(self) -> None:
-        if self.running:
+        if self.running and not self.given_up:  # once: what it takes away again must not be cut off by the next DEL
             self.given_up = True
             self.running.cancel()
 
