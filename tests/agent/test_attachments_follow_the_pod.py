@@ -49,6 +49,12 @@ async def watching() -> AsyncIterator[tuple[ScriptedKube, KubeAttachments]]:
         task.cancel()
 
 
+async def heard(source: KubeAttachments, uids: set[str]) -> None:
+    """Return when these are the pods of the node."""
+    while source.uids() != uids:  # noqa: ASYNC110 - what is waited for is what the source says, not an event behind it
+        await asyncio.sleep(0.01)
+
+
 async def test_an_attachment_that_comes_later_is_waited_for() -> None:
     async with watching() as (kube, source):
         waiting = asyncio.create_task(source.wait(PodRef("shop", "web-0", "u2"), 5.0))
@@ -80,6 +86,8 @@ async def test_what_does_not_come_is_named(objects: list[dict[str, Any]], code: 
     async with watching() as (kube, source):
         for each in objects:
             await kube.events.put(("ADDED", each))
+        async with asyncio.timeout(10):
+            await heard(source, {each["metadata"]["uid"] for each in objects})
         with pytest.raises(spec.Failure, match=code) as caught:
             await source.wait(PodRef("shop", "web-0", "u1"), 0.1)
         assert caught.value.code == spec.TRY_AGAIN_LATER
