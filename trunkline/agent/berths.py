@@ -3,6 +3,9 @@
 Made by whoever comes first, the preparer or ADD; both follow from the attachment alone, so each finds the other's work.
 The pair is made before the port and the port is removed with it: a port without a device would look ready to OVN.
 Whoever changes a berth holds it (`hold`).
+
+Whether a berth has a port is read in memory, which lags behind the database; whoever holds one, and whoever is about to remove
+one, has heard of everything that was written before, by others or by a call that was given up in the middle.
 """
 
 from __future__ import annotations
@@ -34,11 +37,12 @@ class Berths:
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
-        """Nobody else changes the berth whose host interface is `name`."""
+        """Nobody else here changes the berth whose host interface is `name`, and what others have made of it is known."""
         hold = self._holds.setdefault(name, _Hold())
         hold.holders += 1
         try:
             async with hold.lock:
+                await self._switch.caught_up()
                 yield
         finally:
             hold.holders -= 1
@@ -104,6 +108,7 @@ class Berths:
 
     async def remove(self, names: Collection[str]) -> None:
         """Remove the ports and cables of these host interfaces, as far as they are there."""
+        await self._switch.caught_up()  # an ADD that is given up may just have asked for the port
         found = (self._switch.interface(name) for name in names)
         await asyncio.gather(
             self._switch.remove_ports([row for row in found if row]), *(pod.remove(name) for name in names)
@@ -114,7 +119,8 @@ class Berths:
         for name in await pod.waiting_names(self._waiting):
             if name not in self._holds and not self.has_port(name):
                 async with self.hold(name):
-                    await self.remove([name])
+                    if not self.has_port(name):
+                        await self.remove([name])
 
     def names(self) -> set[str]:
         """The host interfaces of all berths that have a port."""

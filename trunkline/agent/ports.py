@@ -58,6 +58,12 @@ class Ports:
         Raises:
             Failure: with the specification's code.
         """
+        try:
+            return await self._handle(request, phases)
+        except problems.RemoteError as error:
+            raise spec.Failure(spec.TRY_AGAIN_LATER, str(error)) from error
+
+    async def _handle(self, request: spec.Request, phases: Phases) -> bytes:
         match request.command:
             case "ADD":
                 with self._berths.expect(_pod_of(request).key):
@@ -112,7 +118,7 @@ class Ports:
     async def _occupy(self, cable: pod.Cable, wanted: labels.PodLabels, deadline: float, phases: Phases) -> None:
         # Whose the port is must be known before the pod has anything that somebody would have to take away again.
         with phases.measure("ovs"):
-            interface = await self._register(cable.pair, wanted)
+            interface = await self._berths.register(cable.pair, wanted)
         # OVN can bind the port, if that is not done yet, while the pod's namespace is being set up.
         tasks = [
             asyncio.create_task(self._connect(cable, phases)),
@@ -125,12 +131,6 @@ class Ports:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _register(self, pair: pod.Pair, wanted: labels.PodLabels) -> ovsdb.RowUuid:
-        try:
-            return await self._berths.register(pair, wanted)
-        except problems.RemoteError as error:
-            raise spec.Failure(spec.TRY_AGAIN_LATER, str(error)) from error
-
     async def _await_flows(
         self, interface: ovsdb.RowUuid, wanted: labels.PodLabels, deadline: float, phases: Phases
     ) -> None:
@@ -139,8 +139,6 @@ class Ports:
                 await self._switch.installed(interface, deadline - asyncio.get_running_loop().time())
         except TimeoutError:
             raise spec.Failure.of(spec.TRY_AGAIN_LATER, _not_installed(wanted, self._timeout)) from None
-        except problems.RemoteError as error:
-            raise spec.Failure(spec.TRY_AGAIN_LATER, str(error)) from error
 
     async def _connect(self, cable: pod.Cable, phases: Phases) -> None:
         with phases.measure("namespace"):
@@ -181,6 +179,8 @@ class Ports:
     # DEL, CHECK, GC
 
     async def _remove(self, key: spec.AttachmentKey) -> None:
+        # The runtime takes our word for it and does not come back, so a port that is there must be found.
+        await self._switch.caught_up()
         found = self._names(key)
         for name in found:
             async with self._berths.hold(name):
@@ -195,6 +195,7 @@ class Ports:
     async def _check(self, request: spec.Request) -> None:
         _check_namespace(request.namespace)
         added = spec.expected(request)
+        await self._switch.caught_up()
         found = self._switch.interfaces(labels.of_key(request.key))
         if not found:
             raise spec.Failure.of(spec.NOT_AS_ADDED, _not_as_added(request, ["its port is not in Open vSwitch"]))
@@ -212,6 +213,7 @@ class Ports:
         valid = request.config.valid_attachments
         if valid is None:
             raise spec.Failure(spec.INVALID_CONFIG, "GC needs cni.dev/valid-attachments")
+        await self._switch.caught_up()
         for interface in self._switch.interfaces({**labels.POD, "trunkline-network": request.config.name}):
             key = labels.read(interface).key
             if key not in valid:
