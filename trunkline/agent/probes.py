@@ -62,6 +62,7 @@ async def send(errand: Send, settings: Settings, switch: Switch) -> None:
     Raises:
         RemoteError: the port is not here, or Open vSwitch refused.
     """
+    await switch.caught_up()  # the manager may have seen the port before we have
     bridge = switch.bridge(settings.integration_bridge)
     plugged = [each for each in switch.interfaces({"iface-id": errand.port}) if switch.bridge_of(each) == bridge]
     number = next((each.ofport for each in plugged if each.ofport and each.ofport > 0), None)
