@@ -85,6 +85,9 @@ class FileAttachments:
     def uids(self) -> frozenset[str]:
         return frozenset(found["uid"] for found in self._objects().values())
 
+    def lasting(self) -> frozenset[str]:
+        return self.uids()
+
 
 def _bound(key: str, found: dict[str, str]) -> Bound:
     namespace, _, name = key.partition("/")

@@ -93,6 +93,18 @@ async def test_what_does_not_come_is_named(objects: list[dict[str, Any]], code: 
         assert caught.value.code == spec.TRY_AGAIN_LATER
 
 
+async def test_a_pod_that_has_ended_is_on_the_node_but_does_not_last() -> None:
+    async with watching() as (kube, source):
+        leaving = pod("u2", name="web-1")
+        leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        ended = {**pod("u3", name="web-2"), "status": {"phase": "Failed"}}
+        for each in (pod("u1"), leaving, ended):
+            await kube.events.put(("ADDED", each))
+        async with asyncio.timeout(10):
+            await heard(source, {"u1", "u2", "u3"})
+        assert source.lasting() == {"u1", "u2"}, "what is leaving may still speak"
+
+
 async def test_an_unreadable_annotation_is_named() -> None:
     async with watching() as (kube, source):
         await kube.events.put(("ADDED", pod("u1", '{"uid": 7}')))

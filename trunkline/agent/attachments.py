@@ -63,6 +63,9 @@ class AttachmentSource(Protocol):
     def uids(self) -> frozenset[str]:
         """The UIDs of the pods that are on this node; nothing that may be acted on before `synced`."""
 
+    def lasting(self) -> frozenset[str]:
+        """The UIDs of the pods that are on this node and have not ended, so that the controller keeps their ports."""
+
     def bound(self) -> AsyncIterator[list[Bound]]:
         """The pods of this node, all in the first batch (perhaps none), afterwards those that change."""
 
@@ -93,6 +96,9 @@ class KubeAttachments:
     def uids(self) -> frozenset[str]:
         return frozenset(obj["metadata"]["uid"] for obj in self._pods.objects.values())
 
+    def lasting(self) -> frozenset[str]:
+        return frozenset(obj["metadata"]["uid"] for obj in self._pods.objects.values() if not _ended(obj))
+
     async def bound(self) -> AsyncIterator[list[Bound]]:
         async for changes in self._pods.subscribe():
             yield [each for _key, old, new in changes for each in _bound(old, new)]
@@ -118,13 +124,17 @@ def _ref(obj: Mapping[str, Any]) -> PodRef:
 
 def of_living(obj: Mapping[str, Any]) -> attachment.Attachment | None:
     """What a pod that is to run can be attached with; None while there is nothing, and for a pod that is on its way out."""
-    if "deletionTimestamp" in obj["metadata"] or obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+    if "deletionTimestamp" in obj["metadata"] or _ended(obj):
         return None
     try:
         found = decided(obj, _ref(obj))
     except spec.Failure:
         return None  # whoever asks for this pod is told
     return None if found is None or found.problem else found
+
+
+def _ended(obj: Mapping[str, Any]) -> bool:
+    return obj.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _of_node(node: Mapping[str, Any] | None) -> attachment.Attachment | None:

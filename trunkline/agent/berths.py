@@ -11,7 +11,7 @@ one, has heard of everything that was written before, by others or by a call tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from trunkline.adapters import ovsdb
@@ -25,13 +25,22 @@ from trunkline.intent.attachment import Attachment
 class Berths:
     """The berths of one node."""
 
-    def __init__(self, switch: Switch, *, bridge: str, waiting: str, checksum_offload: bool) -> None:
-        """`waiting` is the path of the namespace where far ends lie."""
+    def __init__(
+        self,
+        switch: Switch,
+        *,
+        bridge: str,
+        waiting: str,
+        checksum_offload: bool,
+        in_ovn: Callable[[], Collection[str]],
+    ) -> None:
+        """`waiting` is the path of the namespace where far ends lie; `in_ovn` tells the UIDs of the pods whose ports OVN has."""
         self._switch = switch
         self._localnets = Localnets(switch, bridge=bridge)
         self._bridge = bridge
         self._waiting = waiting
         self._checksum_offload = checksum_offload
+        self._in_ovn = in_ovn
         self._holds: dict[str, _Hold] = {}
         self._expected: list[str] = []
 
@@ -102,7 +111,7 @@ class Berths:
             RemoteError: there is no integration bridge.
         """
         found = wanted.external_ids()
-        if not self.has_port(pair.host_name) and self._localnets.may_be_overlooked(wanted.switch):
+        if not self.has_port(pair.host_name) and self._localnets.may_be_overlooked(wanted.switch, self._in_ovn()):
             found |= labels.LOOK_AGAIN
         return await self._switch.ensure_port(self._bridge, PortSpec(name=pair.host_name, external_ids=found))
 

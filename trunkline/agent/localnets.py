@@ -5,9 +5,11 @@ to the node.  If they are there already, it may not look: for ten seconds after 
 gone, and a network that is removed and made again meanwhile finds its old ones.  Frames between nodes then go through the
 overlay's tunnel, not tagged on the wire, until everything is computed anew; the pods reach each other, so nobody notices.
 
-So the first port of a network whose patch ports are there before it carries a label, and as soon as its flows are in place the
-root row is touched, which makes ovn-controller compute everything anew.  The label goes in the same transaction: whenever this
-program is killed, either the row has been touched or the label still asks for it.
+So the first port of a network whose patch ports are there before it carries a label, and so does whichever comes before that
+label has been seen to: the first may go again.  A port of a pod that has ended is nobody's predecessor: it may be of the network
+that was removed.  As soon as a labelled port's flows are in place the root row is touched, which makes ovn-controller compute
+everything anew.  The label goes in the same transaction: whenever this program is killed, either the row has been touched or the
+label still asks for it.
 """
 
 from __future__ import annotations
@@ -39,11 +41,14 @@ class Localnets:
         self._switch = switch
         self._bridge = bridge
 
-    def may_be_overlooked(self, network: str) -> bool:
-        """Whether the way out is there before the first port: asked before a port of the network is made."""
-        interfaces = self._switch.replica.table(rows.Interface).values()
-        patched = ways_out(interfaces, self._bridge, network)
-        return bool(network) and patched and not self._switch.interfaces({**labels.POD, labels.SWITCH: network})
+    def may_be_overlooked(self, network: str, pods: Collection[str]) -> bool:
+        """Whether the way out is there before the first port: asked before a port of the network is made, of a memory that
+        has caught up.  `pods` are the UIDs of those whose ports OVN has.
+        """
+        if not network or not ways_out(self._switch.replica.table(rows.Interface).values(), self._bridge, network):
+            return False
+        others = self._switch.interfaces({**labels.POD, labels.SWITCH: network})
+        return not any(labels.read(row).uid in pods and not _labelled(row) for row in others)
 
     async def run(self) -> None:
         """Have everything computed anew wherever a label asks for it, until cancelled."""
@@ -101,7 +106,11 @@ def ways_out(interfaces: Iterable[rows.Interface], bridge: str, network: str = "
 
 def _asks(change: ovsdb.Change) -> bool:
     row = change.new
-    return isinstance(row, rows.Interface) and labels.LOOK_AGAIN.items() <= row.external_ids.items() and _installed(row)
+    return isinstance(row, rows.Interface) and _labelled(row) and _installed(row)
+
+
+def _labelled(row: rows.Interface) -> bool:
+    return labels.LOOK_AGAIN.items() <= row.external_ids.items()
 
 
 def _installed(row: rows.Interface) -> bool:

@@ -106,6 +106,7 @@ class Agent:
             bridge=settings.integration_bridge,
             waiting=settings.waiting_namespace,
             checksum_offload=kind != "netdev",
+            in_ovn=source.lasting,
         )
         self._ports = Ports(
             node_switch, source, berths, timeout=settings.attach_timeout, not_ready=lambda: kept.not_ready
