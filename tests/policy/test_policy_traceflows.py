@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from trunkline.adapters import store as documents
+from trunkline.kit import clock
 from trunkline.policy.identity.chassis import Chassis
 from trunkline.trace.errands import Report, Watch
 from trunkline.trace.frame import Mark
@@ -235,17 +236,21 @@ async def test_run_that_a_restart_cut_short_is_over(policy: Any, admin: Any, reo
 
 
 async def test_transient_trace_goes_when_nobody_asks_and_a_stored_one_stays(
-    manager_with: Any, database: str, tmp_path: Path
+    manager_with: Any, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with manager_with(database, tmp_path, transient_traces=0.4) as made:
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    async with manager_with(database, tmp_path, transient_traces=4) as made:
         admin = made.admin
         await fabric(admin)
         expiring = asyncio.create_task(made.manager.expire())
         await admin.put(TRACE, **request())
         await admin.put("/infra/traceflows/stored", **request(is_transient=False))
-        for _ in range(8):  # twice its lifetime: asking keeps it
+        for _ in range(3):  # more than its lifetime: asking keeps it
+            now += datetime.timedelta(seconds=3)
             await admin.get(f"{TRACE}/status")
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)  # time for two looks at what has expired
+        now += datetime.timedelta(seconds=5)
         deadline = time.monotonic() + 10
         while (await admin.call("GET", TRACE)).status_code == 200:
             assert time.monotonic() < deadline
