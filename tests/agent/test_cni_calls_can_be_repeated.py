@@ -49,6 +49,13 @@ def pings(site: Any, pod: str, address: str) -> bool:
     return subprocess.run(command, capture_output=True, timeout=10).returncode == 0
 
 
+def take_out_of_ovn(site: Any, node: Any, pod: str) -> None:
+    """Let OVN have no port of the pod; what ovn-controller said of it, if it was quick enough, is taken back."""
+    site.nbctl("--wait=hv", "lsp-del", f"shop/{pod}/uid")
+    ids = ("--bare", "--columns=external_ids", "find", "interface", f"external_ids:iface-id=shop/{pod}/uid")
+    until(lambda: "ovn-installed=" not in node.vsctl(*ids))
+
+
 def test_the_same_add_twice_gives_the_same_answer_and_changes_nothing(site: Any, node: Any) -> None:
     path = site.pod("web-0")
     first = node.cni("ADD", "web-0", netns=path)
@@ -196,7 +203,7 @@ def test_a_note_for_a_former_pod_of_that_name_is_not_used(site: Any, node: Any) 
 
 
 def test_a_port_that_ovn_does_not_know_ends_in_try_again_and_leaves_nothing(site: Any, node: Any) -> None:
-    site.nbctl("lsp-del", "shop/web-0/uid")
+    take_out_of_ovn(site, node, "web-0")
     code, error = node.cni("ADD", "web-0", netns=site.pod("web-0"))
     assert (code, error["code"]) == (1, 11)
     assert "TRK-0505" in error["msg"]
@@ -204,7 +211,7 @@ def test_a_port_that_ovn_does_not_know_ends_in_try_again_and_leaves_nothing(site
 
 
 def test_a_del_overtakes_an_add_that_waits(site: Any, node: Any) -> None:
-    site.nbctl("lsp-del", "shop/web-0/uid")
+    take_out_of_ovn(site, node, "web-0")
     path = site.pod("web-0")
     environment, configuration = node.cni_environment("ADD", "web-0", path), json.dumps(node.configuration("1.0.0"))
     plugin = [str(node.directory / "bin" / "trunkline")]
@@ -223,7 +230,7 @@ def test_a_del_overtakes_an_add_that_waits(site: Any, node: Any) -> None:
 def test_an_agent_killed_in_the_middle_of_an_add_leaves_what_a_del_or_the_next_add_can_handle(
     site: Any, node: Any
 ) -> None:
-    site.nbctl("lsp-del", "shop/web-0/uid")
+    take_out_of_ovn(site, node, "web-0")
     path = site.pod("web-0")
     plugin = [str(node.directory / "bin" / "trunkline")]
     environment, configuration = node.cni_environment("ADD", "web-0", path), json.dumps(node.configuration("1.0.0"))
@@ -256,7 +263,7 @@ def test_an_agent_restart_interrupts_nothing_and_collects_orphans(site: Any, nod
     node.forget("web-1")
     run("ip", "netns", "del", f"{site.prefix}-web-1")
     node.start_agent()
-    until(lambda: len(state(node)[0]) == 1, 5)
+    until(lambda: len(state(node)[0]) == 1)
     assert (
         node.vsctl("get", "interface", *state(node)[0], "external_ids:trunkline-source").strip() == '"Pod shop/web-0"'
     )

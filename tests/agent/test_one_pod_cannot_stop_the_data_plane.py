@@ -86,8 +86,8 @@ def test_given_vswitchd_killed_and_restarted_then_the_guard_is_back_by_itself(si
     guarded.daemons.stop("ovs-vswitchd")
     guarded.start_vswitchd()
     log = guarded.directory / "agent.log"
-    until(lambda: log.read_text().count("data-plane guard set") == 2, 10)
-    assert capability(guarded) == "false"
+    until(lambda: log.read_text().count("data-plane guard set") >= 2)
+    until(lambda: capability(guarded) == "false")
     until(lambda: flows_that_translate(guarded) == 0 and "nat" in dump(guarded), 10)
     reset_and_reopen(site)
     assert guarded.alive("ovs-vswitchd")
