@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,6 +23,7 @@ from trunkline.adapters.netlink import outfit
 from trunkline.agent import main, spec, trial, uplinks
 from trunkline.agent.attachments import Bound, PodRef, decided, of_living
 from trunkline.agent.settings import Settings
+from trunkline.agent.witnesses import Gateway
 from trunkline.intent import attachment
 
 TraceFunction = Callable[[FrameType, str, Any], Any]
@@ -112,9 +113,24 @@ def die_at_line(number: int) -> None:
     sys.settrace(trace)
 
 
+def hold_the_move(gate: Path) -> None:
+    """Let a card move only once the test has made `gate`; the trial has begun then, and `gate`.reached says so."""
+    begin = trial.Trial.begin
+
+    async def held(self: trial.Trial, gateways: Iterable[Gateway]) -> None:
+        await begin(self, gateways)
+        gate.with_suffix(".reached").touch()
+        while not gate.exists():  # noqa: ASYNC110 - there is no event for a file
+            await asyncio.sleep(0.01)
+
+    trial.Trial.begin = held  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     if moment := os.environ.get("DIE_AT_LINE"):
         die_at_line(int(moment))
+    if gate := os.environ.get("HOLD_THE_MOVE"):
+        hold_the_move(Path(gate))
     chosen = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Settings)
     work = (
         main.restore(chosen) if sys.argv[3:] == ["restore"] else main.serve(chosen, FileAttachments(Path(sys.argv[2])))

@@ -22,7 +22,7 @@ UPLINK = [{"interface": "eth0", "physical_network": "trunk"}]
 
 
 class Wire:
-    """The switch port of a node, which may refuse to let it through as soon as its card is in a bridge."""
+    """The switch port of a node, which may refuse to let it through when its card is to go into a bridge."""
 
     def __init__(self, site: Any, node: Any) -> None:
         self._site, self._node = site, node
@@ -60,18 +60,13 @@ def addresses(node: Any, interface: str) -> str:
     return run("ip", "-n", node.namespace, "-br", "-4", "addr", "show", "dev", interface, check=False)
 
 
-def wait_for_bridge(node: Any) -> None:
-    subprocess.run(
-        ["ovs-vsctl", f"--db=unix:{node.directory}/db.sock", "wait-until", "Bridge", "br-trunk"], check=True, timeout=20
-    )
-
-
 def cut_off(site: Any, node: Any) -> Wire:
-    """Start the agent, and let the wire refuse the node as soon as there is a bridge."""
-    wire = Wire(site, node)
-    node.start_agent(ready=False)
-    wait_for_bridge(node)
+    """Start the agent, and let the wire refuse the node after it has been heard, before its card is in a bridge."""
+    wire, gate = Wire(site, node), node.directory / "move"
+    node.start_agent(ready=False, env={"HOLD_THE_MOVE": str(gate)})
+    until(gate.with_suffix(".reached").exists, 40)
     wire.cut()
+    gate.touch()
     return wire
 
 
