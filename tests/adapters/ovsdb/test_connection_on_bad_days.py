@@ -106,10 +106,10 @@ async def test_who_asks_a_frozen_server_to_be_caught_up_is_told_that_it_does_not
 
 
 async def test_a_server_that_answers_probes_is_kept(switch_server) -> None:
-    async with ovsdb.Client(switch_server.remote, DATABASE, probe=0.05, connect_timeout=10) as client:
+    async with ovsdb.Client(switch_server.remote, DATABASE, probe=0.4, connect_timeout=10) as client:
         replica = await client.replicate(Queue)
         generation = replica.generation
-        await asyncio.sleep(0.5)  # ten probes
+        await asyncio.sleep(2)  # some probes
 
         assert client.connected
         assert replica.generation == generation, "a reconnect would have loaded the replica again"

@@ -182,10 +182,14 @@ async def test_wait_for_a_condition_and_for_the_end(kubectl: Kubectl, manifests:
         await http.patch("/api/v1/namespaces/default/pods/web-0/status", content=json.dumps(ready), headers=headers)
     assert "condition met" in await waiting
 
-    gone = asyncio.create_task(kubectl("wait", "--for=delete", "pod/web-0", "--timeout=20s"))
-    await asyncio.sleep(0.3)  # kubectl 1.20 fails when there is nothing to wait for
+    gone = await kubectl.start("wait", "--for=delete", "pod/web-0", "--timeout=20s", "-v=6")
+    assert gone.stderr is not None
+    async with asyncio.timeout(20):
+        while b"/pods/web-0" not in (line := await gone.stderr.readline()):
+            assert line  # kubectl 1.20 fails when there is nothing to wait for, so it has to have asked before
     await kubectl("delete", "pod", "web-0")
-    await gone
+    _, said = await gone.communicate()
+    assert gone.returncode == 0, said
 
 
 async def test_rollout_status_and_scale(kubectl: Kubectl, manifests: Any, running: Any) -> None:

@@ -99,9 +99,14 @@ def start_program(kubelet, home):
 
 
 def fetch(netns, url):
+    """What the server answers; None while it does not listen."""
     program = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode(), end='')"
     command = ["nsenter", f"--net=/run/netns/{netns}", sys.executable, "-c", program, url]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if "Connection refused" in done.stderr:
+        return None
+    done.check_returncode()
+    return done.stdout
 
 
 async def test_given_a_bound_pod_when_the_kubelet_runs_then_it_runs_with_its_address_and_answers(
@@ -115,8 +120,9 @@ async def test_given_a_bound_pod_when_the_kubelet_runs_then_it_runs_with_its_add
     assert (status["podIP"], status["hostIP"]) == ("192.0.2.7", "192.0.2.1")
     assert {c["type"]: c["status"] for c in status["conditions"]}["Ready"] == "True"
     assert status["containerStatuses"][0]["ready"]
-    await asyncio.sleep(0.3)  # the echo server has no probe that says when it listens
-    assert fetch(netns_of(kubelet, pod), "http://192.0.2.7:8080/") == "web-0 192.0.2.7\n"
+    # The echo server has no probe that says when it listens.
+    answer = await pods.eventually(lambda: fetch(netns_of(kubelet, pod), "http://192.0.2.7:8080/"))
+    assert answer == "web-0 192.0.2.7\n"
 
 
 async def test_given_a_node_without_cni_when_its_configuration_comes_then_node_and_pod_become_ready(
