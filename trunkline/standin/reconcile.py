@@ -139,12 +139,14 @@ async def _do(action: Action, kube: Kube) -> tuple[str, Seen] | None:
                 guarded = {**body, "metadata": {**body.get("metadata", {}), "uid": meta["uid"]}}
                 where = (meta["name"], guarded, meta.get("namespace"))
                 made = await kube.patch(resource, *where, subresource=subresource)
-                before, after = meta.get("resourceVersion"), made["metadata"].get("resourceVersion")
-                if after == before:
-                    return None
-                return key_of(obj), lambda found: found is None or found["metadata"]["resourceVersion"] != before
+                return key_of(obj), lambda found: found is None or _version(found) >= _version(made)
     except (errors.AlreadyExists, errors.NotFound, errors.Conflict):
         return None
+
+
+def _version(obj: Json) -> int:
+    """Comparable, because the stand-in's versions count its writes; another one than before may be of somebody else's write."""
+    return int(obj["metadata"]["resourceVersion"])
 
 
 def _is_other(found: Json, uid: str) -> bool:
