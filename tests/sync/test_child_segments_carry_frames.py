@@ -371,13 +371,17 @@ def test_limit_of_a_child_holds_its_containers_back_and_nobody_beside_them(fabri
     limit = model.Qos(id="q", port="vif-a/1002", direction=model.Direction.FROM_PORT, rate=100)
     fabric.realise(limit)
 
+    def unhindered(place: str, address: str) -> bool:
+        """A machine that stands still for a moment loses some, a limit loses them every time."""
+        return any(fabric.replies(place, f"-s 1000 {address}", 50, "0.01") == 50 for _ in range(3))
+
     limited = fabric.replies("a-web", "-s 1000 10.2.0.22", 50, "0.01")
-    sibling = fabric.replies("a-db", "-s 1000 10.2.0.22", 50, "0.01")
-    itself = fabric.replies("a-vm", "-s 1000 10.1.0.11", 50, "0.01")
+    sibling, itself = unhindered("a-db", "10.2.0.22"), unhindered("a-vm", "10.1.0.11")
     fabric.realise()
 
     assert limited < 25
-    assert (sibling, itself) == (50, 50)
+    assert sibling
+    assert itself
 
 
 def test_deleted_binding_stops_the_traffic_and_its_return_restores_it(fabric: Fabric) -> None:
