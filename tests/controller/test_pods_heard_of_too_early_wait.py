@@ -20,7 +20,7 @@ POOL = {
         "subnetInfo": {"gateway": "172.16.19.254", "prefixLength": 24, "vlan": 19},
     },
 }
-OWNER = {"kind": "StatefulSet", "name": "web", "uid": "set", "controller": True}
+OWNER = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "set", "controller": True}
 
 
 def pod(**metadata: Any) -> dict[str, Any]:

@@ -15,7 +15,9 @@ def test_a_pod_as_the_api_serves_it():
                 "name": "web-0",
                 "annotations": {"a": "b"},
                 "deletionTimestamp": "2026-01-01T00:00:00Z",
-                "ownerReferences": [{"kind": "StatefulSet", "name": "web", "uid": "set", "controller": True}],
+                "ownerReferences": [
+                    {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "set", "controller": True}
+                ],
             },
             "spec": {"nodeName": "node-1", "hostNetwork": True},
             "status": {"phase": "Running"},
@@ -35,9 +37,11 @@ def test_a_pod_as_the_api_serves_it():
         ("web-0", {"kind": "StatefulSet", "name": "web", "controller": False}),
         ("web-x", {"kind": "StatefulSet", "name": "web", "controller": True}),
         ("web-a-0", {"kind": "StatefulSet", "name": "web", "controller": True}),
+        ("web-0", {"apiVersion": "apps.kruise.io/v1beta1", "kind": "StatefulSet", "name": "web", "controller": True}),
     ],
 )
 def test_only_the_controlling_set_s_ordinal_is_a_place(name, owner):
+    owner = {"apiVersion": "apps/v1", **owner}
     assert objects.pod({"metadata": {"name": name, "ownerReferences": [owner]}}).stateful_set is None
 
 

@@ -153,12 +153,16 @@ def _part(raw: Raw, name: str) -> Raw:
 
 
 def _place(metadata: Raw) -> StatefulSetOwner | None:
-    """The pod's place in the stateful set that controls it: the ordinal is the end of the pod's name."""
+    """The pod's place in the stateful set that controls it: the ordinal is the end of the pod's name.
+
+    Other projects have kinds of this name, which nobody here follows: their pods are as any others.
+    """
     for owner in metadata.get("ownerReferences") or ():
         ordinal = _ORDINAL.fullmatch(metadata.get("name", ""))
         if (
             owner.get("controller")
             and owner.get("kind") == "StatefulSet"
+            and owner.get("apiVersion", "").partition("/")[0] == "apps"
             and ordinal
             and ordinal["set"] == owner["name"]
         ):
