@@ -275,15 +275,41 @@ def test_depth_is_measured_without_recursion() -> None:
 
 
 async def test_a_watcher_that_does_not_keep_up_is_cut_off_with_what_it_has() -> None:
-    class Nobody:
-        def forget(self, _: Any) -> None:
-            return None
-
-    watcher = watching.Watcher(Nobody(), "/registry/")  # type: ignore[arg-type]
-    for number in range(watching.QUEUE + 10):
-        watcher.offer(watching.Change(number, "/registry/core/pods/a/b", None, None))
+    watcher = watching.Watcher(LateHub(0), "/registry/", 0)  # type: ignore[arg-type]
+    for number in range(1, watching.QUEUE + 10):
+        watcher.offer(step(number))
     found = await watcher.next(1.0)
 
     assert found is not None
-    assert [change.revision for change in found] == list(range(watching.QUEUE - 1))
+    assert [change.revision for change in found] == list(range(1, watching.QUEUE))
     assert await watcher.next(1.0) is None
+
+
+class LateHub:
+    """A hub that has told of the changes up to a revision."""
+
+    def __init__(self, revision: int) -> None:
+        self.revision = revision
+
+    def forget(self, _: Any) -> None:
+        return None
+
+
+def step(revision: int) -> watching.Change:
+    return watching.Change(revision, "/registry/core/pods/a/b", None, None)
+
+
+async def test_a_watcher_that_begins_where_the_hub_has_not_been_yet_is_told_what_comes_after() -> None:
+    hub = LateHub(5)
+    watcher = watching.Watcher(hub, "/registry/", 7)  # type: ignore[arg-type]
+
+    assert watcher.told == 7, "a bookmark takes nobody back"
+    for hub.revision in (6, 7, 8):
+        watcher.offer(step(hub.revision))
+    assert watcher.told is None, "a bookmark before what waits would hide it"
+    found = await watcher.next(1.0)
+
+    assert found is not None
+    assert [change.revision for change in found] == [8]
+    hub.revision = 12
+    assert watcher.told == 12

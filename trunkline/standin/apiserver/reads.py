@@ -151,19 +151,16 @@ class Reader:
     ) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         end = loop.time() + (call.number("timeoutSeconds") or random.uniform(*LONGEST_WATCH_S))
-        reached = 0
         while (left := end - loop.time()) > 0:
             changes = await watcher.next(min(left, self._bookmark_s))
             if changes is None:
                 return
             if changes:
-                reached = changes[-1].revision
                 lines = [await self._line(call, selection, change) for change in changes]
                 if any(lines):
                     yield b"".join(lines)
-            elif bookmarks:
-                reached = max(reached, self._hub.revision)
-                yield answers.bookmark(call, reached)
+            elif bookmarks and (told := watcher.told) is not None:
+                yield answers.bookmark(call, told)
 
     async def _line(self, call: Call, selection: selectors.Selection, change: watching.Change) -> bytes:
         before, after = [await self._form(call, stored) for stored in (change.before, change.after)]

@@ -40,19 +40,24 @@ class Change(msgspec.Struct, frozen=True):
 class Watcher:
     """One client's view: the changes below a prefix after a revision, until it is closed or falls behind."""
 
-    def __init__(self, hub: Hub, prefix: str) -> None:
+    def __init__(self, hub: Hub, prefix: str, since: int) -> None:
         self._hub = hub
+        self._since = self._told = since
         self._queue: asyncio.Queue[Change | None] = asyncio.Queue(QUEUE)
         self._closed = False
         self.prefix = prefix
 
     def offer(self, change: Change) -> None:
-        """Queue a change; a full queue closes the watcher instead."""
-        if self._closed:
+        """Queue a change after the revision where the client begins; a full queue closes the watcher instead.
+
+        Reads see a commit before the hub tells of it, so a client may begin at a revision that is still to be told.
+        """
+        if self._closed or change.revision <= self._since:
             return
         if self._queue.qsize() >= QUEUE - 1:
             self.close()
         else:
+            self._told = change.revision
             self._queue.put_nowait(change)
 
     def close(self) -> None:
@@ -61,6 +66,11 @@ class Watcher:
             self._closed = True
             self._queue.put_nowait(None)
             self._hub.forget(self)
+
+    @property
+    def told(self) -> int | None:
+        """The revision up to which there is nothing more to hand out; None while something waits."""
+        return max(self._told, self._hub.revision) if self._queue.empty() else None
 
     async def next(self, timeout_s: float) -> list[Change] | None:
         """The changes that wait, at least one unless the time is up; None at the end."""
@@ -123,9 +133,9 @@ class Hub:
         """
         if since < self.beginning or since > max(self.revision, self._store.revision):
             raise statuses.expired(f"too old resource version: {since} ({self.beginning})")
-        watcher = Watcher(self, prefix)
+        watcher = Watcher(self, prefix, since)
         for change in self._history:
-            if change.revision > since and change.path.startswith(prefix):
+            if change.path.startswith(prefix):
                 watcher.offer(change)
         self._watchers.add(watcher)
         try:
